@@ -1,0 +1,1 @@
+"""The GPU process: photos in, rigged avatar out. Knows nothing of Blender."""

@@ -1,0 +1,1 @@
+"""Parametric bodies with the 55 joints of SMPL-X."""

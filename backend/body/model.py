@@ -1,0 +1,38 @@
+"""What a body model is: a shape space, a skin with bone weights, and 55 joints in a bind pose."""
+
+from typing import Protocol
+
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from backend.types import BindBody
+
+
+class BodyModel(Protocol):
+    """A body of 55 joints (SMPL-X's names and order) whose bind pose depends on the shape alone.
+
+    V counts all vertices, those that no face uses (helpers that garments are bound to) included.
+    """
+
+    joint_names: tuple[str, ...]
+    parents: tuple[int, ...]
+    """Of each joint; -1 for the pelvis. A parent comes before its children."""
+    faces: Int[Tensor, "F 3"]
+    """Triangles of the skin, counter-clockwise seen from outside."""
+    weights: Float[Tensor, "V J"]
+    shape_names: tuple[str, ...]
+    mean_shape: Float[Tensor, " B"]
+    """An average adult."""
+    keypoint_names: tuple[str, ...]
+    """Points that landmark detectors mark: nose, left_eye … right_heel (COCO-17 and 6 of the feet)."""
+    keypoint_vertices: Int[Tensor, "K N"]
+    keypoint_weights: Float[Tensor, "K N"]
+    """A keypoint is the weighted mean of its vertices, in every pose; unused places weigh 0."""
+
+    def bind(self, shape: Float[Tensor, " B"]) -> BindBody:
+        """Return the body of a shape in its bind pose; differentiable."""
+        ...
+
+    def zero_from_bind(self, joints: Float[Tensor, "J 3"]) -> Float[Tensor, "J 3 3"]:
+        """Return each bone's rotation (in body axes) from the bind pose into SMPL-X's zero pose."""
+        ...

@@ -1,0 +1,1 @@
+"""Pure functions on meshes and images; they know neither stages nor settings."""

@@ -1,0 +1,1 @@
+"""Rasterisation behind one interface."""

@@ -1,0 +1,1 @@
+"""Clothed people with known truth."""
