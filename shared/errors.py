@@ -57,5 +57,5 @@ class BadInput(AvatarError):
     code = "bad_input"
 
 
-class Cancelled(Exception):  # noqa: N818 - not an error: the user asked for it
+class Cancelled(Exception):
     """The user has given the job up."""

@@ -24,7 +24,7 @@ class BodyModel(Protocol):
     mean_shape: Float[Tensor, " B"]
     """An average adult."""
     keypoint_names: tuple[str, ...]
-    """Points that landmark detectors mark: nose, left_eye … right_heel (COCO-17 and 6 of the feet)."""
+    """Points that landmark detectors mark: nose … right_heel (COCO-17 and 6 of the feet)."""
     keypoint_vertices: Int[Tensor, "K N"]
     keypoint_weights: Float[Tensor, "K N"]
     """A keypoint is the weighted mean of its vertices, in every pose; unused places weigh 0."""
