@@ -1,0 +1,40 @@
+"""Starts Warp quietly and launches kernels on the device of the tensors."""
+
+import atexit
+import functools
+import shutil
+import tempfile
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import warp as wp
+
+
+@functools.cache
+def start() -> None:
+    """Initialise Warp once: no banner, and compiled kernels kept where we may write."""
+    wp.config.log_level = wp.LOG_ERROR  # LOG_WARNING tells every machine without CUDA so
+    try:
+        wp.init()
+    except OSError:  # the home directory is read-only or absent: keep the kernels for this run only
+        wp.config.kernel_cache_dir = _directory_of_this_run()
+        wp.init()
+
+
+def launch(
+    kernel: wp.Kernel, dim: int | Sequence[int], inputs: Sequence[Any], device: torch.device
+) -> None:
+    """Run a kernel in PyTorch's stream; results are the arrays among its inputs."""
+    start()
+    if device.type == "cuda":
+        stream = wp.stream_from_torch(torch.cuda.current_stream(device))
+        wp.launch(kernel, dim=dim, inputs=inputs, stream=stream)
+    else:
+        wp.launch(kernel, dim=dim, inputs=inputs, device="cpu")
+
+
+def _directory_of_this_run() -> str:
+    directory = tempfile.mkdtemp(prefix="photo-avatar-kernels-")
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    return directory
