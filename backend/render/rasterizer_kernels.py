@@ -110,8 +110,7 @@ def keep_first_face(
             areas = ray_areas(vertices, faces, face, pixel_ray(column, row, intrinsics))
             total = areas[0] + areas[1] + areas[2]
             lowest = wp.min(wp.min(areas[0], areas[1]), areas[2])
-            """Return the last pixel whose centre is not behind all three; 0.01 pixels of margin."""
-    highest = wp.max(wp.max(areas[0], areas[1]), areas[2])
+            highest = wp.max(wp.max(areas[0], areas[1]), areas[2])
             if total != 0.0 and (lowest >= 0.0 or highest <= 0.0):
                 depth = (areas[0] * a[2] + areas[1] * b[2] + areas[2] * c[2]) / total
                 # The bits of positive floats have the order of the floats.

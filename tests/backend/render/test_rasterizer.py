@@ -5,7 +5,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from backend.render.rasterizer import interpolate, mask_iou, rasterize
+from backend.render.rasterizer import Layer, interpolate, mask_iou, rasterize
 from backend.types import Camera
 
 CAMERA = Camera(
@@ -51,7 +51,7 @@ def plane_grid(count: int, slope: float = 0.5) -> tuple[Tensor, Tensor]:
 
 
 @pytest.mark.parametrize("layer", ["nearest", "farthest"])
-def test_agrees_with_one_ray_at_a_time(layer: str) -> None:
+def test_agrees_with_one_ray_at_a_time(layer: Layer) -> None:
     generator = torch.Generator().manual_seed(0)
     vertices = torch.rand((90, 3), generator=generator) * 3 - torch.tensor([1.5, 1.5, -0.5])
     faces = torch.randint(90, (60, 3), generator=generator)
