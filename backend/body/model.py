@@ -1,6 +1,6 @@
 """What a body model is: a shape space, a skin with bone weights, and 55 joints in a bind pose."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -8,6 +8,7 @@ from torch import Tensor
 from backend.types import BindBody
 
 
+@runtime_checkable  # beartype asks isinstance of it
 class BodyModel(Protocol):
     """A body of 55 joints (SMPL-X's names and order) whose bind pose depends on the shape alone.
 

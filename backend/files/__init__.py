@@ -1,0 +1,1 @@
+"""What is written: the result folder and the files in it."""
