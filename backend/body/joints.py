@@ -1,9 +1,9 @@
 """SMPL-X's 55 joints: names, order and tree."""
 
 _FINGERS = ("index", "middle", "pinky", "ring", "thumb")
-_BODY = """pelvis left_hip right_hip spine1 left_knee right_knee spine2 left_ankle right_ankle spine3
-left_foot right_foot neck left_collar right_collar head left_shoulder right_shoulder left_elbow
-right_elbow left_wrist right_wrist jaw left_eye_smplhf right_eye_smplhf"""
+_BODY = """pelvis left_hip right_hip spine1 left_knee right_knee spine2 left_ankle right_ankle
+spine3 left_foot right_foot neck left_collar right_collar head left_shoulder right_shoulder
+left_elbow right_elbow left_wrist right_wrist jaw left_eye_smplhf right_eye_smplhf"""
 
 JOINT_NAMES: tuple[str, ...] = (
     *_BODY.split(),

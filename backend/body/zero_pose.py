@@ -12,15 +12,15 @@ ALONG = {"left": (1.0, 0.0, 0.0), "right": (-1.0, 0.0, 0.0)}
 THUMB = {"left": (0.7, -0.14, 0.7), "right": (-0.7, -0.14, 0.7)}
 """Forward and outward in equal parts and a little down, as SMPL-X's flat hand holds its thumbs."""
 
+FINGERS = ("index", "middle", "ring", "pinky", "thumb")
 STAGES = (
     {"hip": "knee", "shoulder": "elbow"},
     {"knee": "ankle", "elbow": "wrist"},
     {"wrist": "middle1"},
-    {f"{finger}1": f"{finger}2" for finger in ("index", "middle", "ring", "pinky", "thumb")},
-    {f"{finger}2": f"{finger}3" for finger in ("index", "middle", "ring", "pinky", "thumb")},
+    {f"{finger}1": f"{finger}2" for finger in FINGERS},
+    {f"{finger}2": f"{finger}3" for finger in FINGERS},
 )
 """What is straightened one after the other, and the joint that each bone points at."""
-TIPS = tuple(f"{finger}" for finger in ("index", "middle", "ring", "pinky", "thumb"))
 
 
 def swing_to_zero(joints: Float[Tensor, "J 3"]) -> Float[Tensor, "J 3 3"]:
@@ -45,7 +45,7 @@ def swing_to_zero(joints: Float[Tensor, "J 3"]) -> Float[Tensor, "J 3 3"]:
         turned = swing(directions, targets) @ above
         for bone, matrix in zip(bones, turned, strict=True):
             zero[bone] = matrix
-    for name in (f"{side}_{finger}3" for side in ("left", "right") for finger in TIPS):
+    for name in (f"{side}_{finger}3" for side in ("left", "right") for finger in FINGERS):
         bone = JOINT_NAMES.index(name)
         zero[bone] = zero[PARENTS[bone]]
     return torch.stack(zero)
