@@ -4,7 +4,7 @@ import atexit
 import functools
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -23,7 +23,10 @@ def start() -> None:
 
 
 def launch(
-    kernel: wp.Kernel, dim: int | Sequence[int], inputs: Sequence[Any], device: torch.device
+    kernel: wp.Kernel | Callable[..., None],  # type checkers take a kernel for its function
+    dim: int | Sequence[int],
+    inputs: Sequence[Any],
+    device: torch.device,
 ) -> None:
     """Run a kernel in PyTorch's stream; results are the arrays among its inputs."""
     start()

@@ -1,0 +1,47 @@
+import pytest
+import torch
+from torch import Tensor
+
+from backend.geometry.remesh import NotManifold, decimate, is_manifold, is_watertight
+
+
+@pytest.mark.parametrize("budget", [500, 1000, 3000])
+def test_decimation_meets_the_budget_and_stays_manifold(
+    sphere: tuple[Tensor, Tensor], budget: int
+) -> None:
+    noise = 0.005 * torch.randn(sphere[0].shape, generator=torch.Generator().manual_seed(0))
+    vertices, faces = decimate(sphere[0] + noise, sphere[1], budget)
+    assert 0.9 * budget <= len(faces) <= budget
+    assert is_manifold(vertices, faces)
+
+
+def test_decimation_keeps_the_shape(sphere: tuple[Tensor, Tensor]) -> None:
+    vertices, faces = decimate(*sphere, 1500)
+    assert (vertices.norm(dim=1) - 1).abs().max() < 1e-6
+    assert vertices[faces].mean(1).norm(dim=1).min() > 0.98
+
+
+def test_a_mesh_within_the_budget_is_returned_as_it_is(sphere: tuple[Tensor, Tensor]) -> None:
+    vertices, faces = decimate(*sphere, len(sphere[1]))
+    assert vertices is sphere[0]
+    assert faces is sphere[1]
+
+
+def test_an_open_mesh_is_refused(sphere: tuple[Tensor, Tensor]) -> None:
+    with pytest.raises(NotManifold, match="closed"):
+        decimate(sphere[0], sphere[1][1:], 100)
+
+
+def test_a_budget_below_any_solid_is_refused(sphere: tuple[Tensor, Tensor]) -> None:
+    with pytest.raises(NotManifold, match="3 faces"):
+        decimate(*sphere, 3)
+
+
+def test_only_closed_and_oriented_meshes_are_watertight(sphere: tuple[Tensor, Tensor]) -> None:
+    faces = sphere[1]
+    flipped = torch.cat([faces[:1].flip(1), faces[1:]])
+    assert is_watertight(faces)
+    assert not is_watertight(faces[1:])
+    assert not is_watertight(flipped)
+    assert not is_watertight(torch.cat([faces, faces]))
+    assert not is_watertight(faces[:0])
