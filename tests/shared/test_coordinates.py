@@ -1,4 +1,5 @@
 import numpy as np
+from numpy.typing import NDArray
 
 from shared.coordinates import (
     GLTF_FROM_WORLD,
@@ -10,11 +11,11 @@ from shared.coordinates import (
     rigid,
 )
 
-LEFT, UP, FORWARD = np.eye(3)  # of the body frame
+LEFT_UP_FORWARD = np.eye(3)  # of the body frame
 
 
 def test_a_person_faces_minus_y_with_z_up_in_the_world() -> None:
-    turned = change_axes(np.stack([LEFT, UP, FORWARD]), WORLD_FROM_BODY)
+    turned = change_axes(LEFT_UP_FORWARD, WORLD_FROM_BODY)
     assert np.array_equal(turned, [[1, 0, 0], [0, 0, 1], [0, -1, 0]])
 
 
@@ -31,7 +32,7 @@ def test_a_level_camera_has_the_worlds_up_on_top() -> None:
 
 
 def test_conjugated_rotations_turn_changed_points() -> None:
-    turn = np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))[0]
+    turn: NDArray[np.float64] = np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))[0]
     point = np.array([0.3, -0.2, 0.9])
     there = conjugate(turn, WORLD_FROM_BODY) @ change_axes(point, WORLD_FROM_BODY)
     assert np.allclose(there, change_axes(turn @ point, WORLD_FROM_BODY))

@@ -10,7 +10,7 @@ def test_rest_rotations_leave_the_avatar_at_rest(box_avatar: Avatar, box_fit: Fi
     assert np.allclose(pose(box_avatar, box_fit, 0), box_avatar.vertices)
 
 
-def test_the_pelvis_is_moved_by_root(box_avatar: Avatar, box_fit: Fit) -> None:
+def test_the_pelvis_is_moved_by_root(box_avatar: Avatar) -> None:
     root = np.array([1.0, 2, 3])
     turn = np.tile([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]], (2, 1, 1))
     matrices = posed_from_rest(box_avatar, turn, root)
