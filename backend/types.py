@@ -114,19 +114,26 @@ class SurfaceMaps:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scan:
-    """The closed surface that one photo gives, in the photo's pose and in the bind pose."""
+class PosedSurface:
+    """The closed surface of a person as one photo shows it; camera frame of the photo."""
 
-    posed: SkinnedMesh
-    """Camera frame of the photo."""
+    mesh: SkinnedMesh
+    is_front: Bool[Tensor, " V"]
+    """On the sheet that faces the camera; rim vertices, which both sheets share, count as front."""
+    is_observed: Bool[Tensor, " V"]
+    """False on walls: depth steps between parts of the body, and cuts by the photo's border."""
+    maps: SurfaceMaps
+    """What the surface was made of."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scan:
+    """A posed surface and where its vertices lie in the bind pose."""
+
+    posed: PosedSurface
+    camera_from_bind: Float[Tensor, "J 4 4"]
+    """Bone matrices that take the bind pose into the photo's pose."""
     bind_vertices: Float[Tensor, "V 3"]
     """Body frame; meaningless where `confidence` is 0."""
     confidence: Float[Tensor, " V"]
-    """0 = no observation (walls of depth steps, folded skin, stretched faces) to 1."""
-    camera_from_bind: Float[Tensor, "J 4 4"]
-    """Bone matrices that take the bind pose into the photo's pose."""
-    maps: SurfaceMaps
-
-
-Mask = Bool[Tensor, "H W"]
-Faces = Int[Tensor, "F 3"]
+    """0 = not an observation (walls, folded skin, stretched faces), rising to 1 away from them."""

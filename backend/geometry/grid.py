@@ -1,0 +1,67 @@
+"""A regular grid of sample points in space, and the ones near a surface."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grid:
+    """Sample points `origin + voxel_m · (i, j, k)`; they are numbered with k running fastest."""
+
+    origin: Float[Tensor, " 3"]
+    voxel_m: float
+    shape: tuple[int, int, int]
+
+    @property
+    def size(self) -> int:
+        """Number of samples."""
+        return self.shape[0] * self.shape[1] * self.shape[2]
+
+
+def grid_around(
+    points: Float[Tensor, "N 3"], margin_m: float, voxel_m: float, max_samples: int
+) -> Grid:
+    """Return a grid over the bounding box of points, made coarser if it would be too large.
+
+    Args:
+        points: Metres.
+        margin_m: Added on every side.
+        voxel_m: Wanted spacing.
+        max_samples: Bounds the memory.
+    """
+    lower = points.amin(0) - margin_m
+    extent = points.amax(0) + margin_m - lower
+    volume = float(extent.prod())
+    spacing = max(voxel_m, (volume / max_samples) ** (1 / 3))
+    counts = (extent / spacing).ceil().long() + 1
+    return Grid(
+        origin=lower, voxel_m=spacing, shape=(int(counts[0]), int(counts[1]), int(counts[2]))
+    )
+
+
+def sample_positions(grid: Grid, samples: Int[Tensor, " N"]) -> Float[Tensor, "N 3"]:
+    """Return where samples lie, metres."""
+    _, height, depth = grid.shape
+    index = torch.stack(
+        [samples // (height * depth), samples // depth % height, samples % depth], 1
+    )
+    return grid.origin + grid.voxel_m * index
+
+
+def samples_near(grid: Grid, points: Float[Tensor, "N 3"], radius_m: float) -> Int[Tensor, " M"]:
+    """Return the samples that may lie within `radius_m` of a point: all that do, and some more."""
+    index = ((points - grid.origin) / grid.voxel_m).round().long()
+    limits = torch.tensor(grid.shape, device=points.device)
+    index = index[((index >= 0) & (index < limits)).all(1)]
+    marked = torch.zeros(grid.shape, device=points.device)
+    marked[index[:, 0], index[:, 1], index[:, 2]] = 1
+    reach = int(radius_m / grid.voxel_m) + 1
+    volume = marked[None, None]
+    for axis in range(3):
+        kernel, padding = [1, 1, 1], [0, 0, 0]
+        kernel[axis], padding[axis] = 2 * reach + 1, reach
+        volume = torch.nn.functional.max_pool3d(volume, kernel, stride=1, padding=padding)
+    return torch.nonzero(volume.flatten())[:, 0]
