@@ -1,10 +1,14 @@
 """Starts Warp quietly and launches kernels on the device of the tensors."""
 
 import atexit
+import contextlib
 import functools
+import os
 import shutil
+import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,12 +18,14 @@ import warp as wp
 @functools.cache
 def start() -> None:
     """Initialise Warp once: no banner, and compiled kernels kept where we may write."""
-    wp.config.log_level = wp.LOG_ERROR  # LOG_WARNING tells every machine without CUDA so
-    try:
-        wp.init()
-    except OSError:  # the home directory is read-only or absent: keep the kernels for this run only
-        wp.config.kernel_cache_dir = _directory_of_this_run()
-        wp.init()
+    wp.config.log_level = wp.LOG_ERROR
+    # Without CUDA, Warp's library writes a line that no setting silences; PyTorch knows it already.
+    with contextlib.nullcontext() if torch.cuda.is_available() else _native_errors_muted():
+        try:
+            wp.init()
+        except OSError:  # the home directory is read-only or absent: keep the kernels for this run
+            wp.config.kernel_cache_dir = _directory_of_this_run()
+            wp.init()
 
 
 def launch(
@@ -41,3 +47,18 @@ def _directory_of_this_run() -> str:
     directory = tempfile.mkdtemp(prefix="photo-avatar-kernels-")
     atexit.register(shutil.rmtree, directory, ignore_errors=True)
     return directory
+
+
+@contextlib.contextmanager
+def _native_errors_muted() -> Iterator[None]:
+    if sys.stderr is None:  # a process without a console has no such file
+        yield
+        return
+    kept = os.dup(2)
+    with Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)

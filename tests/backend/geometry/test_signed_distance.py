@@ -61,6 +61,15 @@ def test_an_open_hemisphere_winds_around_its_inside(sphere: tuple[Tensor, Tensor
     assert distance.tolist() == pytest.approx([-0.4, 0.2], abs=CHORD)
 
 
+def test_overlapping_pieces_are_one_solid_by_winding(sphere: tuple[Tensor, Tensor]) -> None:
+    vertices, faces = sphere
+    overlapping = torch.cat([vertices, 0.4 * vertices + torch.tensor([0.0, 0, 0.9])])
+    query = SurfaceQuery(overlapping, torch.cat([faces, faces + len(vertices)]))
+    between = torch.tensor([[0.0, 0, 0.45]])  # inside the sphere, 0.05 before the small one
+    assert query.signed_distance_by_winding(between, 1.0).item() == pytest.approx(-0.05, abs=CHORD)
+    assert query.signed_distance(between, 1.0).item() == pytest.approx(0.05, abs=CHORD)
+
+
 def test_narrow_band_equals_the_dense_volume() -> None:
     band_m = 0.1
     volume = narrow_band(BOUNDS, 0.05, band_m, coarse=sphere_distance, fine=sphere_distance)
