@@ -1,6 +1,6 @@
 """Surface + fitted body -> avatar: four bones a vertex, on its feet at the origin, in metres."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from backend.body.model import BodyModel
+from backend.body.reduced import stature
 from backend.types import BodyFit, SkinnedMesh
 from shared.coordinates import (
     WORLD_FROM_BODY,
@@ -79,14 +80,16 @@ def rig(
     joints = symmetric_joints(_array(fit.bind.joints), body.joint_names)
     weights = strongest_weights(_array(surface.weights), settings.influences)
     vertices = _array(surface.vertices)
-    skin = _array(fit.bind.vertices)[_array(body.faces)]
     named = dict(zip(body.joint_names, joints, strict=True))
-    placement = _place(vertices[_on_feet(weights, body.joint_names)], named, skin, settings)
+    body_height_m = float(stature(body, fit.bind))
+    scale = 1.0 if settings.height_m is None else settings.height_m / body_height_m
+    feet = vertices[_on_feet(weights, body.joint_names)]
+    placement = Placement(scale=scale, origin_m=_origin(feet, named, settings))
     placed = to_world(vertices, placement)
     placed[:, 2] = placed[:, 2].clip(min=0)
     avatar = Avatar(
         name=names.avatar,
-        height_m=placement.scale * _height(skin),
+        height_m=scale * body_height_m,
         vertices=placed.astype(np.float32),
         faces=_array(surface.faces).astype(np.int32),
         weights=weights,
@@ -161,21 +164,15 @@ def _stand_on_floor(fit: Fit, avatar: Avatar) -> Fit:
     return replace(fit, root=root, camera_from_world=cameras)
 
 
-def _place(
+def _origin(
     feet: Float[np.ndarray, "N 3"],
-    joints: dict[str, Float[np.ndarray, " 3"]],
-    skin: Float[np.ndarray, "F 3 3"],
+    joints: Mapping[str, Float[np.ndarray, " 3"]],
     settings: RigSettings,
-) -> Placement:
+) -> Float[np.ndarray, " 3"]:
+    """The point on the floor between the feet."""
     between = np.mean([joints[name] for name in FEET], axis=0)
     sole = np.percentile(feet[:, 1], settings.sole_percentile)
-    origin = np.array([joints["pelvis"][0], sole, between[2]])
-    scale = 1.0 if settings.height_m is None else settings.height_m / _height(skin)
-    return Placement(scale=scale, origin_m=origin)
-
-
-def _height(skin: Float[np.ndarray, "F 3 3"]) -> float:
-    return float(np.ptp(skin[..., 1]))
+    return np.array([between[0], sole, between[2]])
 
 
 def _on_feet(

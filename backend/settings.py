@@ -1,0 +1,85 @@
+"""All numbers of a job: one frozen dataclass per stage, gathered."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Literal
+
+from backend.stages.canonicalize import CanonicalizeSettings
+from backend.stages.fit_body import FitBodySettings
+from backend.stages.fuse import FuseSettings
+from backend.stages.predict_maps import PredictMapsSettings
+from backend.stages.reconstruct import ReconstructSettings
+from backend.stages.rig import RigSettings
+from backend.stages.segment import SegmentSettings
+from backend.stages.texture import TextureSettings
+from shared.errors import BadInput
+
+Quality = Literal["draft", "standard", "high"]
+HEIGHT_RANGE_M = (0.5, 2.5)
+"""From a newborn to the tallest people."""
+QUALITIES: dict[Quality, dict[str, Any]] = {
+    "draft": {
+        "fit_body.trial_steps": 40,
+        "fit_body.outline_steps": 30,
+        "predict_maps.resolution": 320,
+        "fuse.voxel_m": 0.008,
+        "fuse.face_budget": 20_000,
+    },
+    "standard": {},
+    "high": {
+        "fit_body.outline_steps": 100,
+        "predict_maps.resolution": 640,
+        "fuse.voxel_m": 0.004,
+        "fuse.face_budget": 100_000,
+    },
+}
+"""What differs from the stages' own defaults, which are `standard`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The settings of each stage that has any."""
+
+    segment: SegmentSettings = field(default_factory=SegmentSettings)
+    fit_body: FitBodySettings = field(default_factory=FitBodySettings)
+    predict_maps: PredictMapsSettings = field(default_factory=PredictMapsSettings)
+    reconstruct: ReconstructSettings = field(default_factory=ReconstructSettings)
+    canonicalize: CanonicalizeSettings = field(default_factory=CanonicalizeSettings)
+    fuse: FuseSettings = field(default_factory=FuseSettings)
+    texture: TextureSettings = field(default_factory=TextureSettings)
+    rig: RigSettings = field(default_factory=RigSettings)
+
+
+def for_quality(quality: Quality, height_m: float | None = None) -> Settings:
+    """Return the settings for what a user chooses.
+
+    Args:
+        quality: draft, standard or high.
+        height_m: Of the person, metres; None keeps the fitted body's.
+
+    Raises:
+        BadInput: if nobody is that tall or that small.
+    """
+    least, most = HEIGHT_RANGE_M
+    if height_m is not None and not least <= height_m <= most:
+        raise BadInput(
+            f"A height of {height_m * 100:g} cm is out of range.",
+            f"Give the person's height between {least * 100:g} and {most * 100:g} cm.",
+        )
+    return override(Settings(), {**QUALITIES[quality], "rig.height_m": height_m})
+
+
+def override(settings: Any, changes: Mapping[str, Any]) -> Any:
+    """Return `settings` with dotted names replaced, as in `{"fuse.voxel_m": 0.004}`.
+
+    Raises:
+        BadInput: if a name is unknown.
+    """
+    known = sorted(field.name for field in fields(settings))
+    for name, value in changes.items():
+        head, _, rest = name.partition(".")
+        if head not in known:
+            raise BadInput(f"There is no setting {name!r}.", f"Known here: {', '.join(known)}.")
+        inner = override(getattr(settings, head), {rest: value}) if rest else value
+        settings = replace(settings, **{head: inner})
+    return settings
