@@ -1,0 +1,358 @@
+"""View and fitted body -> front and back depth, bone weights and colour: the body-guided way.
+
+The posed body gives depth and weights where it lies inside the mask; from there both are carried to
+the outline. All rules are stated in metres at the body's depth.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from backend.geometry import colour_fill, head_rules, inflate, skin_transfer
+from backend.geometry.body_parts import HEAD, Part, part_of_vertices, part_of_weights
+from backend.geometry.crop import crop_camera, resample, square_around
+from backend.geometry.normals import vertex_normals
+from backend.geometry.person_mask import back_project, depth_normals, fill_pinholes, keep_person
+from backend.geometry.pixel_graph import outline_links, pixel_graph, smooth_field
+from backend.geometry.scene import BodyLayers, BodySamples, Scene
+from backend.render.rasterizer import Layer, rasterize
+from backend.types import Camera, SkinnedMesh, SurfaceMaps, View
+from shared.errors import PhotoError
+
+BARE = (Part.FACE, Part.NECK, Part.LEFT_HAND, Part.RIGHT_HAND)
+"""Parts that usually show skin."""
+SIDES: tuple[Layer, Layer] = ("nearest", "farthest")
+STEP_VARIANCE = 0.4
+"""Square pixels, per axis, by which one round of averaging a pixel with 4 neighbours smooths."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PredictMapsSettings:
+    """How the maps are made. Values without a source were set by looking at 29 real photos."""
+
+    resolution: int = 448
+    """Pixels per side of the square crop."""
+    margin: float = 0.03
+    """Share of the crop's side that stays free around mask and body."""
+    least_overlap: float = 0.2
+    """Share of a part of the mask that the body must cover for it to be the person's."""
+    pinhole_m2: float = 0.0015
+    """Holes of the mask over the body up to this area are errors of the mask."""
+    trust_start_m: float = 0.005
+    """The body's depth counts from this far inside its edge …"""
+    trust_full_m: float = 0.03
+    """… and is taken as it is from here on: its rim must not dent the cloth around it."""
+    trust_reach_m: float = 0.005
+    """Half-trusted depth is smoothed over this length."""
+    gap_share: float = 0.5
+    """Cloth stands off in front and behind by this share of its distance at the silhouette."""
+    gap_most_m: float = 0.025
+    """Most that cloth is moved off the body this way."""
+    gap_blur_m: float = 0.02
+    """Gaps are averaged over this length."""
+    step_m: float = 0.02
+    """A jump of the body's middle depth between pixels that cuts a link to 1/e: without the cut,
+    webs grow between arm and trunk …"""
+    step_slope: float = 4.4
+    """… but slopes up to this one (77°) are foreshortened limbs, not jumps."""
+    step_floor: float = 1e-4
+    """What is left of a cut link."""
+    step_fade_m: float = 0.05
+    """Away from the body jumps of the nearest body depth fade out over this length: a skirt is
+    whole between two legs."""
+    middle_reach_m: float = 0.32
+    """Length over which the pull to the nearest body depth wins over smoothness."""
+    round_reach_m: float = 0.06
+    """Roundness of what lies beside the body decays over this length: cloth tails are sheets."""
+    thick_floor_m: float = 0.035
+    """Most half thickness far from the body, …"""
+    thick_extra_m: float = 0.10
+    """… and what is added to it at the body, …"""
+    thick_reach_m: float = 0.10
+    """… decaying over this length."""
+    thin_m: float = 0.001
+    """Least half thickness."""
+    neighbours: int = 8
+    """Body points that are blended."""
+    normal_scale_m: float = 0.05
+    """A difference of 60° between normals counts like this distance."""
+    head_reach_m: float = 0.30
+    """Hair and hats are at most this far from the head, along the mask."""
+    arm_handicap_m: float = 0.03
+    """Pixels this much nearer to an arm than to the head are sleeve, not hair."""
+    hand_handicap_m: float = 0.08
+    """The same of a hand, which wears little: the hat it holds is the head's."""
+    loose_m: float = 0.05
+    """Cloth farther than this from the body takes weights that pass smoothly between limbs."""
+    weight_smooth_m: float = 0.008
+    """Standard deviation of the smoothing of weights beside the body."""
+    inset_px: float = 2.0
+    """Width of the band at the outline, in pixels of photo or crop (the larger), that holds
+    background colours."""
+    skin_fewest: int = 30
+    """Fewest pixels from which a skin colour is told."""
+    skin_pull: float = 0.02
+    """Pull of face, hands and neck on the far side to the skin's colour."""
+    hair_m: float = 0.015
+    """What the head's outline has this far outside the body is hair or hat."""
+    leak: float = 1e-4
+    """How little colours pass between parts of the body on the far side."""
+
+
+def predict_maps(view: View, body: SkinnedMesh, settings: PredictMapsSettings) -> SurfaceMaps:
+    """Return depth, weights and colours of the front and the back of the person in a photo.
+
+    Args:
+        view: The photo; its camera is the fitted one.
+        body: The fitted body posed in the camera frame of the photo, metres; colours unused.
+        settings: See there.
+
+    Raises:
+        PhotoError: Mask and body have no pixel in common.
+    """
+    photo_from_crop = _frame(view, body, settings)
+    camera = crop_camera(view.camera, photo_from_crop, settings.resolution)
+    scene = _scene(view, body, camera, photo_from_crop, settings=settings)
+    links = _links(scene, settings)
+    depth = _depth(scene, links, settings)
+    weights = _weights(scene, links, depth, settings)
+    # A photo pixel at the outline is mixed too, however finely the crop divides it.
+    inset_px = settings.inset_px * max(1.0, 1 / float(photo_from_crop[0, 0]))
+    colour = _colour(scene, weights[1], inset_px, settings)
+    level, depth, weights, colour = (
+        torch.from_numpy(array.astype(np.float32)).to(view.color.device)
+        for array in (scene.level, depth, weights, colour)
+    )
+    return SurfaceMaps(
+        camera=camera,
+        camera_from_crop_px=photo_from_crop,
+        level=level,
+        depth=depth,
+        weights=weights,
+        colour=colour,
+    )
+
+
+def _frame(view: View, body: SkinnedMesh, settings: PredictMapsSettings) -> Float[Tensor, "3 3"]:
+    """Return `photo_from_crop` of the square around mask and body."""
+    points = body.vertices[torch.unique(body.faces)]
+    seen = points @ view.camera.intrinsics.T
+    height, width = view.mask.shape
+    size = torch.tensor([width, height], dtype=seen.dtype, device=seen.device)
+    # Beyond the photo's border there is nothing to see.
+    seen = (seen[:, :2] / seen[:, 2:].clamp(min=1e-3)).clamp(min=torch.zeros_like(size), max=size)
+    person = torch.nonzero(view.mask > 0.5).flip(1).to(seen.dtype)
+    corners = torch.cat([person, person + 1, seen])
+    return square_around(corners, settings.margin, settings.resolution)
+
+
+def _scene(
+    view: View,
+    body: SkinnedMesh,
+    camera: Camera,
+    photo_from_crop: Float[Tensor, "3 3"],
+    *,
+    settings: PredictMapsSettings,
+) -> Scene:
+    """Cut out the person and draw the body into the same pixels."""
+    ones = torch.ones_like(view.mask)
+    photo = torch.cat([view.color, torch.stack([view.mask, ones], -1)], -1)
+    image = resample(photo, photo_from_crop, camera.width).double().cpu().numpy()
+    share = image[..., 4]  # of the crop pixel that lies on the photo
+    image = image / np.maximum(share, 1e-6)[..., None]
+    samples, layers = _draw(body, camera)
+    is_open = share < 0.5
+    level = np.where(is_open, 0, image[..., 3])
+    depth = layers.depth[:, layers.covered & (level > 0.5)]
+    if not depth.size:
+        raise PhotoError(
+            view.name, "the fitted body lies beside the person.", "Use a photo of the whole body."
+        )
+    intrinsics = camera.intrinsics.double().cpu().numpy()
+    pixel_m = float(np.median(depth)) / float(intrinsics[0, 0])
+    marks = _marks(view, photo_from_crop)
+    level = keep_person(level, layers.covered, marks, settings.least_overlap)
+    level = fill_pinholes(level, layers.covered, settings.pinhole_m2 / pixel_m**2)
+    level[[0, -1]] = level[:, [0, -1]] = 0  # the surface is closed inside the crop
+    return Scene(
+        intrinsics=intrinsics,
+        level=level,
+        open_pixels=is_open,
+        colour=image[..., :3],
+        layers=layers,
+        samples=samples,
+        around=inflate.surroundings(level > 0.5, layers.covered, is_open, pixel_m),
+        graph=pixel_graph(level > 0.5),
+    )
+
+
+def _marks(view: View, photo_from_crop: Float[Tensor, "3 3"]) -> Int[np.ndarray, "M 2"]:
+    """Return row and column of the visible landmarks in the crop."""
+    points = view.landmarks.points_px[view.landmarks.visibility > 0.5]
+    crop_px = (points - photo_from_crop[:2, 2].to(points)) / photo_from_crop[0, 0].to(points)
+    return crop_px.flip(1).floor().long().cpu().numpy()
+
+
+def _draw(body: SkinnedMesh, camera: Camera) -> tuple[BodySamples, BodyLayers]:
+    """Return the body as points on the skin and as the pixels of its two layers."""
+    normals = vertex_normals(body.vertices, body.faces).double().cpu().numpy()
+    points, weights = (x.double().cpu().numpy() for x in (body.vertices, body.weights))
+    part = part_of_vertices(points, normals, weights)
+    rasters = [rasterize(body.vertices, body.faces, camera, side) for side in SIDES]
+    covered = (rasters[0].mask & rasters[1].mask).cpu().numpy()
+    depth, parts = np.zeros((2, *covered.shape)), np.full((2, *covered.shape), -1)
+    layer_weights = np.zeros((2, int(covered.sum()), weights.shape[1]))
+    for side, raster in enumerate(rasters):
+        corners = body.faces[raster.face].cpu().numpy()[covered]  # (M, 3)
+        shares = raster.barycentric.double().cpu().numpy()[covered]
+        parts[side][covered] = part[corners[np.arange(len(corners)), shares.argmax(1)]]
+        layer_weights[side] = sum(shares[:, k, None] * weights[corners[:, k]] for k in range(3))
+        depth[side][covered] = raster.depth.double().cpu().numpy()[covered]
+    used = torch.unique(body.faces).cpu().numpy()
+    return BodySamples(
+        points=points[used], normals=normals[used], weights=weights[used], part=part[used]
+    ), BodyLayers(covered=covered, depth=depth, part=parts, weights=layer_weights)
+
+
+def _links(scene: Scene, settings: PredictMapsSettings) -> Float[np.ndarray, " E"]:
+    """Return how firmly neighbouring pixels hold together: not at all over depth steps."""
+    around, mask = scene.around, scene.mask
+    middle = scene.layers.depth.mean(0)[tuple(around.nearest)]
+    step = max(settings.step_m, settings.step_slope * around.pixel_m)
+    scale = step * np.exp(around.to_body / settings.step_fade_m)
+    return inflate.links_across(scene.graph, middle[mask], scale[mask], settings.step_floor)
+
+
+def _depth(
+    scene: Scene, links: Float[np.ndarray, " E"], settings: PredictMapsSettings
+) -> Float[np.ndarray, "2 H W"]:
+    """Return front and back depth."""
+    around, mask = scene.around, scene.mask
+    front, back = _dressed(scene, settings)
+    trust = inflate.trust(around, settings.trust_start_m, settings.trust_full_m)[mask]
+    pull = inflate.anchors(trust, settings.trust_reach_m / around.pixel_m)
+    weak = (around.pixel_m / settings.middle_reach_m) ** 2
+    middle = ((front + back) / 2)[tuple(around.nearest)][mask]
+    middle = inflate.solve_middle(scene.graph, links, pull, middle, weak_pull=weak)
+    away = around.to_body[mask]
+    half = inflate.solve_half_thickness(
+        scene.graph,
+        links,
+        pull,
+        ((back - front) / 2)[mask],
+        source=2 * around.pixel_m**2 * np.exp(-away / settings.round_reach_m),
+        outline=outline_links(scene.level, scene.open_pixels),
+    )
+    extra = settings.thick_extra_m * np.exp(-away / settings.thick_reach_m)
+    cap = np.where(away > 0, settings.thick_floor_m + extra, np.inf)
+    half = np.clip(half, settings.thin_m, cap)
+    depth = np.zeros((2, *mask.shape))
+    # Cloth is outside the body: where the body is trusted, the surface never enters it.
+    depth[0][mask] = middle - half - trust * np.maximum(middle - half - front[mask], 0)
+    depth[1][mask] = middle + half + trust * np.maximum(back[mask] - middle - half, 0)
+    return depth
+
+
+def _dressed(
+    scene: Scene, settings: PredictMapsSettings
+) -> tuple[Float[np.ndarray, "H W"], Float[np.ndarray, "H W"]]:
+    """Return the body's front and back depth, moved out by the cloth; 0 where the body is not."""
+    layers = scene.layers
+    gap = inflate.cloth_gap(scene.mask, layers.covered, scene.around, settings.gap_blur_m)
+    offset = np.clip(settings.gap_share * gap, 0, settings.gap_most_m)
+    offset = np.where(np.isin(layers.part, BARE) | ~layers.covered, 0, offset)
+    return layers.depth[0] - offset[0], layers.depth[1] + offset[1]
+
+
+def _weights(
+    scene: Scene,
+    links: Float[np.ndarray, " E"],
+    depth: Float[np.ndarray, "2 H W"],
+    settings: PredictMapsSettings,
+) -> Float[np.ndarray, "2 N J"]:
+    """Return bone weights of both sides."""
+    front, back = (back_project(side, scene.intrinsics) for side in depth)
+    is_head = head_rules.is_head_wear(
+        scene,
+        (front + back) / 2,
+        reach_m=settings.head_reach_m,
+        arm_handicap_m=settings.arm_handicap_m,
+        hand_handicap_m=settings.hand_handicap_m,
+    )
+    rounds = round((settings.weight_smooth_m / scene.around.pixel_m) ** 2 / STEP_VARIANCE)
+    on_body = (scene.around.inside_body > settings.trust_start_m)[scene.mask]
+    sides = []
+    for side, points in enumerate((front, back)):
+        found, is_loose = _found_weights(scene, points, side, settings)
+        found[is_head] = np.eye(found.shape[1])[HEAD]
+        found = skin_transfer.blend_loose(scene.graph, links, found, is_loose & ~is_head)
+        smoothed = smooth_field(scene.graph, links, found, rounds)
+        sides.append(np.where(on_body[:, None], found, smoothed))
+    return np.stack(sides)
+
+
+def _found_weights(
+    scene: Scene, points: Float[np.ndarray, "H W 3"], side: int, settings: PredictMapsSettings
+) -> tuple[Float[np.ndarray, "N J"], Bool[np.ndarray, " N"]]:
+    """Return the weights of one side's points, and which of them are loose cloth.
+
+    In front of the body (behind it) they are those that the camera would see through the cloth,
+    beside it those of the nearest points that face the same way.
+    """
+    mask, layers = scene.mask, scene.layers
+    deep = mask & (scene.around.inside_body > settings.trust_start_m)
+    beside = mask & ~deep
+    weights = np.zeros((*mask.shape, layers.weights.shape[2]))
+    weights[deep] = layers.weights[side][deep[layers.covered]]
+    normals = depth_normals(points, mask)[beside]
+    weights[beside], away = skin_transfer.nearest_weights(
+        scene.samples,
+        points[beside],
+        normals if side == 0 else -normals,
+        count=settings.neighbours,
+        normal_scale_m=settings.normal_scale_m,
+    )
+    is_loose = np.zeros(mask.shape, dtype=bool)
+    is_loose[beside] = away > settings.loose_m
+    return weights[mask], is_loose[mask]
+
+
+def _colour(
+    scene: Scene,
+    back_weights: Float[np.ndarray, "N J"],
+    inset_px: float,
+    settings: PredictMapsSettings,
+) -> Float[np.ndarray, "2 H W 3"]:
+    """Return the colours of both sides, everywhere in the crop."""
+    mask, hidden = scene.mask, scene.layers.part[1][scene.mask]
+    inside_px = scene.around.inside_outline / scene.around.pixel_m
+    front = colour_fill.pull_inwards(scene.colour, inside_px, inset_px)
+    part = np.where(hidden >= 0, hidden, part_of_weights(back_weights))
+    rim = (inside_px[mask] > 0) & (inside_px[mask] < 1)
+    hair = rim & head_rules.shows_hair(scene, part, settings.hair_m)
+    if hair.any():
+        rim &= hair | (part != Part.SKULL)
+    known, values = np.where(rim, np.inf, 0), front[mask]
+    skin = _skin_colour(scene, front, settings)
+    if skin is not None:
+        pulled = np.isin(part, BARE) & ~rim
+        known[pulled], values[pulled] = settings.skin_pull, skin
+    back = np.zeros_like(front)
+    back[mask] = colour_fill.grow_colours(scene.graph, part, known, values, leak=settings.leak)
+    back = colour_fill.pull_inwards(back, mask.astype(np.float64), 1.0)
+    return np.stack([front, back])
+
+
+def _skin_colour(
+    scene: Scene, front: Float[np.ndarray, "H W 3"], settings: PredictMapsSettings
+) -> Float[np.ndarray, " 3"] | None:
+    """Return the colour of the face if the photo shows it, else of the hands, else None."""
+    shown = np.where(scene.mask, scene.layers.part[0], -1)
+    for parts in ((Part.FACE,), (Part.LEFT_HAND, Part.RIGHT_HAND)):
+        colour = colour_fill.median_colour(front, np.isin(shown, parts), settings.skin_fewest)
+        if colour is not None:
+            return colour
+    return None

@@ -1,0 +1,41 @@
+import numpy as np
+
+from backend.geometry.colour_fill import grow_colours, median_colour, pull_inwards
+from backend.geometry.inflate import depth_inside
+from backend.geometry.pixel_graph import pixel_graph
+
+RED, GREEN, BLUE = np.eye(3)
+
+
+def test_no_background_colour_is_left_inside_the_outline() -> None:
+    mask = np.zeros((40, 40), dtype=bool)
+    mask[8:30, 10:30] = True
+    mask[30:38, 20:22] = True  # thinner than twice the inset
+    colour = np.where(mask[..., None], RED, GREEN)
+    edge = mask & (depth_inside(mask) < 1.5)
+    edge[30:38] = False
+    mixed = np.where(edge[..., None], (RED + GREEN) / 2, colour)
+    clean = pull_inwards(mixed, depth_inside(mask), 2.0)
+    assert np.allclose(clean[mask], RED)
+
+
+def test_each_part_grows_from_its_own_rim() -> None:
+    graph = pixel_graph(np.ones((10, 20), dtype=bool))
+    part = np.tile(np.arange(20) // 10, 10)
+    known = np.zeros((10, 20))
+    known[0] = np.inf
+    colours = np.where((part == 0)[:, None], RED, BLUE)
+    grown = grow_colours(graph, part, known.ravel(), colours, leak=1e-4)
+    assert np.abs(grown - colours).max() < 0.01
+
+
+def test_a_part_without_rim_takes_its_neighbours_colour() -> None:
+    graph = pixel_graph(np.ones((10, 20), dtype=bool))
+    part = np.tile(np.arange(20) // 10, 10)
+    known = np.where(np.tile(np.arange(20), 10) == 0, np.inf, 0)
+    grown = grow_colours(graph, part, known, np.tile(RED, (200, 1)), leak=1e-4)
+    assert np.allclose(grown, RED, atol=1e-3)
+
+
+def test_too_few_pixels_have_no_median_colour() -> None:
+    assert median_colour(np.ones((4, 4, 3)), np.eye(4, dtype=bool), 5) is None
