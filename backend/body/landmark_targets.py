@@ -152,6 +152,7 @@ def keypoint_cost(
     targets: LandmarkTargets,
     keypoint_weights: Float[Tensor, " K"],
     unit_px: Float[Tensor, " P"],
+    *,
     scale: float,
 ) -> Float[Tensor, ""]:
     """Return Σ w_k v_k² ρ(|x_k - l_k| / u), ρ of Geman and McClure.
@@ -201,6 +202,24 @@ def hand_direction_cost(
     bones = joints[:, :, 1:] - joints[:, :, list(HAND_PARENTS)]
     cosine = (unit(bones) * targets.hand_directions).sum(-1)
     return ((1 - cosine) * targets.is_hand_seen[:, :, None]).sum()
+
+
+def lines_up(
+    keypoints: Float[Tensor, "P K 3"], pelvis: Float[Tensor, "P 3"]
+) -> Float[Tensor, "P 2 3"]:
+    """Return the vectors from ankles and from pelvis to the middle of the shoulders."""
+    top = _middle(keypoints, "shoulder")
+    return torch.stack([top - _middle(keypoints, "ankle"), top - pelvis], dim=1)
+
+
+def limb_error_px(
+    seen_px: Float[Tensor, "P K 2"], targets: LandmarkTargets, least_weight: float = 0.25
+) -> Float[Tensor, " P"]:
+    """Return the mean distance of visible limb joints to their landmarks, px; 0 if none is."""
+    rows = [_row(name) for name in LIMBS]
+    is_seen = (targets.weights[:, rows] > least_weight).to(seen_px.dtype)
+    error = (seen_px[:, rows] - targets.points_px[:, rows]).norm(dim=-1)
+    return (error * is_seen).sum(1) / is_seen.sum(1).clamp(min=1)
 
 
 def _row(name: str) -> int:

@@ -135,8 +135,8 @@ def hinges(body: BodyModel, joints: Float[Tensor, "J 3"]) -> Hinges:
     """Return the hinge joints of a body with these bind-pose joints.
 
     The axes are those of SMPL-X's zero pose (knees bend about +X, left elbows about -Y, left
-    fingers about -Z, right ones mirrored), carried into the bind pose. Limits in rad of flexion: our
-    own choice from common ranges of motion (knee 150°, elbow 150°, finger joints 100°).
+    fingers about -Z, right ones mirrored), carried into the bind pose. Limits in rad of flexion:
+    our own choice from common ranges of motion (knee 150°, elbow 150°, finger joints 100°).
     """
     zero_from_bind = body.zero_from_bind(joints)
     rows = [
