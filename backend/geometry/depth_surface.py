@@ -94,15 +94,20 @@ def sheet_depth(
 
 
 def is_wall(
-    vertices: Float[Tensor, "V 3"], faces: Int[Tensor, "F 3"], max_slope: float
+    vertices: Float[Tensor, "V 3"],
+    faces: Int[Tensor, "F 3"],
+    *,
+    max_slope: float,
+    max_step_m: float,
 ) -> Bool[Tensor, " F"]:
-    """Tell which faces rise along the viewing ray by more than `max_slope` times their breadth.
+    """Tell which faces rise along the viewing ray by more than a surface of the body would.
 
     Args:
         vertices: Metres, camera frame.
         faces: Triangles of the sheets.
         max_slope: Depth range over breadth in the image plane. Slivers at the rim, where the
             outline passes close to a pixel centre, count as broad as the median face.
+        max_step_m: Depth range, for coarse pixels, whose steps are broad.
     """
     corners = vertices[faces]  # (F, 3, 3)
     rays = torch.nn.functional.normalize(corners.mean(1), dim=-1)
@@ -110,7 +115,8 @@ def is_wall(
     along = torch.einsum("fej,fj->fe", edges, rays)
     across = (edges - along[..., None] * rays[:, None]).norm(dim=-1)
     breadth = across.amax(1)
-    return along.abs().amax(1) > max_slope * breadth.clamp(min=float(breadth.median()))
+    limit = max_slope * breadth.clamp(min=float(breadth.median()))
+    return along.abs().amax(1) > limit.clamp(max=max_step_m)
 
 
 def _grid_triangles(height: int, width: int, device: torch.device) -> Int[Tensor, "T 3"]:

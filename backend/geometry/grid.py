@@ -65,3 +65,22 @@ def samples_near(grid: Grid, points: Float[Tensor, "N 3"], radius_m: float) -> I
         kernel[axis], padding[axis] = 2 * reach + 1, reach
         volume = torch.nn.functional.max_pool3d(volume, kernel, stride=1, padding=padding)
     return torch.nonzero(volume.flatten())[:, 0]
+
+
+def coarsened(grid: Grid, stride: int) -> Grid:
+    """Return a grid with every `stride`-th sample, which reaches at least as far."""
+    shape = tuple((count - 1) // stride + 2 for count in grid.shape)
+    return Grid(
+        origin=grid.origin, voxel_m=grid.voxel_m * stride, shape=(shape[0], shape[1], shape[2])
+    )
+
+
+def refined(
+    values: Float[Tensor, " N"], coarse: Grid, fine: Grid, stride: int
+) -> Float[Tensor, " M"]:
+    """Interpolate values of `coarsened(fine, stride)` at the samples of `fine` (trilinear)."""
+    size = [(count - 1) * stride + 1 for count in coarse.shape]
+    volume = torch.nn.functional.interpolate(
+        values.view(1, 1, *coarse.shape), size=size, mode="trilinear", align_corners=True
+    )
+    return volume[0, 0, : fine.shape[0], : fine.shape[1], : fine.shape[2]].flatten()

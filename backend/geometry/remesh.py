@@ -72,10 +72,13 @@ def _simplify_to_budget(solid: Manifold, face_budget: int) -> Manifold:
     for _ in range(STEPS):
         middle = 0.5 * (low + high)
         candidate = solid.simplify(math.exp(middle))
-        if candidate.num_tri() > face_budget or candidate.is_empty():
+        if candidate.num_tri() > face_budget:
             low = middle
             continue
-        high, best = middle, candidate
+        high = middle
+        if candidate.is_empty():  # so coarse that nothing is left
+            continue
+        best = candidate
         if candidate.num_tri() >= ENOUGH * face_budget:
             break
     if best is None:

@@ -15,13 +15,21 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from backend.geometry.blending import smoothstep
-from backend.geometry.grid import Grid, grid_around, sample_positions, samples_near
+from backend.geometry.grid import (
+    Grid,
+    coarsened,
+    grid_around,
+    refined,
+    sample_positions,
+    samples_near,
+)
 from backend.geometry.isosurface import face_components, largest_component, marching_cubes
 from backend.geometry.nearest import interpolate_at, mean_of_nearest, nearest_vertices
 from backend.geometry.normals import vertex_normals
+from backend.geometry.pockets import pocket_distance
 from backend.geometry.remesh import decimate
 from backend.geometry.signed_distance import SurfaceQuery, Volume
-from backend.geometry.skinning import pose
+from backend.geometry.skinning import blended_matrices, pose
 from backend.geometry.smoothness import fill_attributes, smooth_attributes
 from backend.geometry.solids import enclosed, solid_part
 from backend.types import Report, Scan, SkinnedMesh
@@ -48,6 +56,13 @@ class FuseSettings:
     """Of the side a photo does not show, against 1 of the side it shows."""
     reference_quality: float = 2.0
     """Of the scan that lies closest to the template: the reference frame of the paper."""
+    pocket_m: float = 0.15
+    """Air between cloth and template up to this depth behind an observed surface is filled: the
+    surface is the outside of a closed solid, not a shell as thick as the reach."""
+    pocket_cosine: float = 0.75
+    """Only straight behind the surface (41°); beside its border, under an arm, air stays air."""
+    pocket_stride: int = 4
+    """Pockets are found on every so many samples of the grid."""
     neighbours: int = 4
     """Canonicalised vertices whose weights a point takes."""
     template_joints: tuple[int, ...] = WRISTS_AND_FINGERS
@@ -79,14 +94,19 @@ class Observation:
 class Observer:
     """Answers for points of the bind pose what one scan saw there; owns its spatial indices."""
 
-    def __init__(self, scan: Scan, rating: float) -> None:
-        trusted = scan.confidence > 0
+    def __init__(self, scan: Scan, rating: float, template_joints: tuple[int, ...]) -> None:
+        of_template = scan.posed.mesh.weights[:, list(template_joints)].sum(1)
+        trusted = (scan.confidence > 0) & (of_template < 0.5)
         self.scan = scan
         self.rating = rating
         self.trusted_bind = scan.bind_vertices[trusted]
         self._trusted_weights = scan.posed.mesh.weights[trusted]
         self._surface = SurfaceQuery(scan.posed.mesh.vertices, scan.posed.mesh.faces)
         self._normals = vertex_normals(scan.posed.mesh.vertices, scan.posed.mesh.faces)
+        # n' = B^-T n for v' = B v, so the normal in the bind pose is Bᵀ n'.
+        turn = blended_matrices(self._trusted_weights, scan.camera_from_bind)[:, :3, :3]
+        turned = torch.einsum("vij,vi->vj", turn, self._normals[trusted])
+        self.trusted_normals = torch.nn.functional.normalize(turned, dim=-1)
 
     def samples(self, grid: Grid, reach_m: float) -> Int[Tensor, " M"]:
         """Return the samples of a grid within reach of the canonicalised vertices."""
@@ -147,7 +167,7 @@ def fuse(
     volume = _integrate(
         observers,
         grid,
-        _template_volume(template, grid, settings),
+        _fill_pockets(observers, grid, _template_volume(template, grid, settings), settings),
         settings=settings,
         report=report,
     )
@@ -164,7 +184,9 @@ def _observers(
     """One observer per scan; the scan closest to the template is the reference frame (paper)."""
     reference = min(range(len(scans)), key=lambda k: chamfer_to_template(scans[k], template))
     return [
-        Observer(scan, settings.reference_quality if k == reference else 1.0)
+        Observer(
+            scan, settings.reference_quality if k == reference else 1.0, settings.template_joints
+        )
         for k, scan in enumerate(scans)
     ]
 
@@ -197,6 +219,25 @@ def _template_volume(
     unknown = volume.isnan()
     inside = enclosed(unknown.view(grid.shape)).flatten()
     return torch.where(unknown, torch.where(inside, -reach, reach), volume)
+
+
+def _fill_pockets(
+    observers: Sequence[Observer],
+    grid: Grid,
+    volume: Float[Tensor, " M"],
+    settings: FuseSettings,
+) -> Float[Tensor, " M"]:
+    """Unite the template with what lies straight behind the scans' surfaces."""
+    coarse = coarsened(grid, settings.pocket_stride)
+    distance = pocket_distance(
+        sample_positions(coarse, torch.arange(coarse.size, device=volume.device)),
+        torch.cat([observer.trusted_bind for observer in observers]),
+        torch.cat([observer.trusted_normals for observer in observers]),
+        max_distance_m=settings.pocket_m,
+        min_cosine=settings.pocket_cosine,
+    )
+    pocket = refined(distance, coarse, grid, settings.pocket_stride)
+    return torch.minimum(volume, pocket.clamp(-settings.reach_m, settings.reach_m))
 
 
 def _integrate(

@@ -19,6 +19,8 @@ class ReconstructSettings:
     max_slope: float = 6.7
     """Depth over breadth above which a face is a wall between two parts of the body: a step of
     3 cm on a pixel of 4.5 mm, stated as an angle (81°) so that it holds at every resolution."""
+    max_step_m: float = 0.03
+    """The same for coarse pixels, on which a step of this height looks like a slope."""
     border_px: float = 2.0
     """The surface this close to the photo's border is a cut, not an outline."""
 
@@ -40,7 +42,12 @@ def reconstruct(
     sheets = close_sheets(maps.level)
     depth = sheet_depth(sheets, maps.depth, settings.thickness_m)
     vertices = back_project(sheets.position_px, depth, maps.camera)
-    walls = is_wall(vertices, sheets.faces, settings.max_slope)
+    walls = is_wall(
+        vertices,
+        sheets.faces,
+        max_slope=settings.max_slope,
+        max_step_m=settings.max_step_m,
+    )
     is_observed = torch.ones(len(vertices), dtype=torch.bool, device=vertices.device)
     is_observed[sheets.faces[walls].flatten()] = False
     is_observed &= ~_is_cut(sheets, maps, photo_size, settings.border_px)

@@ -48,4 +48,7 @@ def test_step_is_a_wall_and_a_slope_is_not() -> None:
     step = torch.tensor([[0.0, 0, 1], [0.005, 0, 1.05], [0, 0.005, 1.05]])
     slope = torch.tensor([[0.0, 0, 1], [0.005, 0, 1.005], [0, 0.005, 1.005]])
     faces = torch.tensor([[0, 1, 2], [3, 4, 5]])
-    assert is_wall(torch.cat([step, slope]), faces, 6.7).tolist() == [True, False]
+    assert is_wall(torch.cat([step, slope]), faces, max_slope=6.7, max_step_m=0.03).tolist() == [
+        True,
+        False,
+    ]
