@@ -4,9 +4,9 @@ import argparse
 import logging
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn, TextIO
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str]) -> int:
     options = parser().parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     signal.signal(signal.SIGTERM, _interrupt)
-    progress = ProgressBar(sys.stderr)
+    progress = ProgressBar(_to_stderr, is_terminal=sys.stderr.isatty())
     try:
         _run(options, progress)
     except AvatarError as error:
@@ -133,9 +133,9 @@ def summary(report: dict[str, Any], output: Path) -> str:
 class ProgressBar:
     """Owns the last line of a terminal; elsewhere it writes one line per stage."""
 
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-        self._is_terminal = stream.isatty()
+    def __init__(self, write: Callable[[str], None], *, is_terminal: bool) -> None:
+        self._write = write
+        self._is_terminal = is_terminal
         self._shown = ""
 
     def report(self, stage: str, fraction: float) -> None:
@@ -143,23 +143,26 @@ class ProgressBar:
         words = stage.replace("_", " ")
         if not self._is_terminal:
             if words != self._shown:
-                self._write(f"{words}\n", words)
+                self._write(f"{words}\n")
+            self._shown = words
             return
         done = overall(stage, fraction)
         bar = ("█" * round(done * BAR_WIDTH)).ljust(BAR_WIDTH, "·")
         line = f"{bar} {done:4.0%} {words}"
         if line != self._shown:
-            self._write(f"\r\x1b[2K{line}", line)
+            self._write(f"\r\x1b[2K{line}")
+        self._shown = line
 
     def say(self, text: str) -> None:
         """Write lines that stay."""
         start = "\r\x1b[2K" if self._is_terminal else ""
-        self._write(f"{start}{text}\n", "")
+        self._write(f"{start}{text}\n")
+        self._shown = ""
 
-    def _write(self, text: str, shown: str) -> None:
-        self._stream.write(text)
-        self._stream.flush()
-        self._shown = shown
+
+def _to_stderr(text: str) -> None:
+    sys.stderr.write(text)
+    sys.stderr.flush()
 
 
 def _interrupt(*_: object) -> NoReturn:

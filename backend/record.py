@@ -20,8 +20,8 @@ class PhotoRecord:
 
     name: str
     status: Literal["used", "refused"]
-    parts: tuple[str, ...] = ()
-    """Of the body, that the photo shows: head, torso, left_arm, …"""
+    parts: str = ""
+    """Of the body, that the photo shows: whole body, upper body, portrait, …"""
     message: str = ""
     """For people: why it was refused and what to do, or how it was read; usually empty."""
     silhouette_iou: float | None = None

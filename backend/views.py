@@ -13,9 +13,9 @@ from torch import Tensor
 from backend.photos import DecodedPhoto, decode_photo
 from backend.progress import Stopwatch
 from backend.record import PhotoRecord, refusal
-from backend.stages.landmarks import Detection, LandmarkDetector
+from backend.stages.landmarks import Detection, LandmarkDetector, parts_in_view
 from backend.stages.segment import SegmentSettings, segment
-from backend.types import Camera, Landmarks, View
+from backend.types import Camera, View
 from shared.errors import NoUsablePhoto, PhotoError
 from shared.types import Photo
 
@@ -25,17 +25,6 @@ Output = TypeVar("Output")
 DEFAULT_DIAGONAL_RAD = math.radians(52)
 """Field of view of a photo without EXIF: between a phone's main lens (79°) and a portrait lens
 (29°); found best over 29 real photos."""
-SEEN = 0.5
-"""MediaPipe's visibility from which a landmark counts as shown."""
-PARTS = {
-    "head": (0,),
-    "torso": (11, 12, 23, 24),
-    "left_arm": (11, 13, 15),
-    "right_arm": (12, 14, 16),
-    "left_leg": (23, 25, 27),
-    "right_leg": (24, 26, 28),
-}
-"""Landmarks (MediaPipe's numbers) that must all be seen for a part of the body to be shown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +56,7 @@ def look_at(
     focals_px = focal_lengths(decoded)
     found = _kept(
         watch.each("landmarks", decoded),
-        lambda photo: (photo, detector.find(photo.name, photo.color)),
+        lambda photo: (photo, detector.find_landmarks(photo.name, photo.color)),
         refused,
     )
     masked = _kept(
@@ -141,17 +130,6 @@ def _view(photo: DecodedPhoto, detection: Detection, mask: Tensor, focal_px: flo
 
 def _record(photo: DecodedPhoto, detection: Detection, message: str) -> PhotoRecord:
     height, width = photo.color.shape[:2]
-    shown = shown_parts(detection.landmarks, width, height)
+    shown = parts_in_view(detection.landmarks, width, height)
     said = " ".join(filter(None, [photo.message, detection.message, message]))
     return PhotoRecord(name=photo.name, status="used", parts=shown, message=said)
-
-
-def shown_parts(landmarks: Landmarks, width: int, height: int) -> tuple[str, ...]:
-    """Return the parts of the body that a photo of that size shows."""
-    inside = (landmarks.points_px >= 0) & (
-        landmarks.points_px < landmarks.points_px.new_tensor([width, height])
-    )
-    is_seen = inside.all(dim=1) & (landmarks.visibility > SEEN)
-    parts = [part for part, points in PARTS.items() if bool(is_seen[list(points)].all())]
-    hands = {"left_hand": landmarks.left_hand_px, "right_hand": landmarks.right_hand_px}
-    return (*parts, *(hand for hand, points in hands.items() if points is not None))

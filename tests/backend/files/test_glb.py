@@ -1,8 +1,11 @@
 import json
 import struct
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from backend.files.glb import glb, linear_rgba, strongest_influences
@@ -31,8 +34,13 @@ def parse(data: bytes) -> tuple[dict[str, Any], list[NDArray[Any]]]:
 
 
 def written(avatar: Avatar) -> tuple[dict[str, Any], list[NDArray[Any]]]:
-    normals = avatar.vertices - avatar.vertices.mean(axis=0)
-    return parse(glb(avatar, normals / np.linalg.norm(normals, axis=1, keepdims=True)))
+    return parse(glb(avatar, outward(avatar)))
+
+
+def outward(avatar: Avatar) -> NDArray[np.float32]:
+    """Unit vectors away from the middle."""
+    arrows = avatar.vertices - avatar.vertices.mean(axis=0)
+    return arrows / np.linalg.norm(arrows, axis=1, keepdims=True)
 
 
 def test_up_is_y_and_the_front_is_z(box_avatar: Avatar) -> None:
@@ -70,3 +78,16 @@ def test_unused_influences_name_node_zero() -> None:
 def test_middle_grey_is_linear_in_the_file() -> None:
     colours = linear_rgba(np.array([[0, 188, 255]], np.uint8))
     assert np.allclose(colours / 65535, [[0, 0.503, 1, 1]], atol=1e-3)
+
+
+@pytest.mark.node
+def test_the_validator_has_nothing_to_say(tmp_path: Path, box_avatar: Avatar) -> None:
+    (tmp_path / "box.glb").write_bytes(glb(box_avatar, outward(box_avatar)))
+    told = subprocess.run(
+        ["node", "validate_glb.mjs", tmp_path / "box.glb"],
+        cwd=Path(__file__).parents[2] / "node",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "0 errors, 0 warnings, 0 infos" in told.stdout
