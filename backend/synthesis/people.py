@@ -1,0 +1,141 @@
+"""Clothed people with known truth: a body shape in garments, in the bind pose and in any other.
+
+Body frame, metres. Textures are paths: whoever draws the person reads them.
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from backend.body.anny55 import SKIN_VERTICES, TONGUE, Anny55
+from backend.body.kinematics import bone_matrices
+from backend.geometry.skinning import pose
+from backend.synthesis.garments import Garment, fit_garment, garment_weights
+from backend.types import BindBody, SkinnedMesh
+
+EYE_COLOUR = (0.93, 0.93, 0.93)
+"""sRGB of the base mesh's own eyeballs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outfit:
+    """What a person wears."""
+
+    garments: tuple[Garment, ...]
+    """Clothes, shoes, hair, brows, lashes."""
+    eyes: Garment | None
+    """None = the base mesh's own eyeballs, plain white."""
+    skin_colour: tuple[float, float, float]
+    """sRGB, 0 to 1; multiplies the texture."""
+    skin_texture: Path | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One visible mesh of a person, in the bind pose."""
+
+    name: str
+    vertices: Float[Tensor, "V 3"]
+    faces: Int[Tensor, "F 3"]
+    """Counter-clockwise seen from outside."""
+    weights: Float[Tensor, "V J"]
+    corner_uv: Float[Tensor, "F 3 2"]
+    """Texture coordinates, v upwards."""
+    texture: Path | None
+    colour: tuple[float, float, float]
+    """sRGB, 0 to 1; multiplies the texture."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """A dressed body."""
+
+    bind: BindBody
+    parents: tuple[int, ...]
+    parts: tuple[Part, ...]
+    """The skin that shows, the eyes, then the garments from the lowest layer to the highest."""
+
+
+def dress(body: Anny55, shape: Float[Tensor, " B"], outfit: Outfit) -> Person:
+    """Return a body of a shape in an outfit; what the garments hide of the skin is left out."""
+    bind = body.bind(shape)
+    worn = sorted(outfit.garments, key=lambda garment: garment.layer)
+    hidden = torch.zeros(len(bind.vertices), dtype=torch.bool, device=bind.vertices.device)
+    for garment in worn:
+        hidden[garment.hidden_ids] = True
+    skin = (body.quads[:, 0] < SKIN_VERTICES) & ~hidden[body.quads].any(dim=1)
+    parts = [
+        replace(
+            _base_part(body, bind, skin),
+            name="skin",
+            texture=outfit.skin_texture,
+            colour=outfit.skin_colour,
+        )
+    ]
+    if outfit.eyes is None:
+        parts.append(_base_part(body, bind, body.quads[:, 0] >= TONGUE[1]))
+    else:
+        parts.append(_garment_part(body, bind, outfit.eyes))
+    parts += [_garment_part(body, bind, garment) for garment in worn]
+    return Person(bind=bind, parents=body.parents, parts=tuple(parts))
+
+
+def _base_part(body: Anny55, bind: BindBody, kept: Bool[Tensor, " Q"]) -> Part:
+    """Cut some quads out of the base mesh, coloured as eyes."""
+    corners = torch.tensor([[0, 1, 2], [0, 2, 3]], device=body.quads.device)
+    ids, faces = body.quads[kept][:, corners].flatten(0, 1).unique(return_inverse=True)
+    return Part(
+        name="eyes",
+        vertices=bind.vertices[ids],
+        faces=faces,
+        weights=body.weights[ids],
+        corner_uv=body.uv[body.quad_uv[kept][:, corners].flatten(0, 1)],
+        texture=None,
+        colour=EYE_COLOUR,
+    )
+
+
+def _garment_part(body: Anny55, bind: BindBody, garment: Garment) -> Part:
+    return Part(
+        name=garment.name,
+        vertices=fit_garment(garment, bind.vertices),
+        faces=garment.faces,
+        weights=garment_weights(garment, body.weights),
+        corner_uv=garment.corner_uv,
+        texture=garment.texture,
+        colour=garment.colour,
+    )
+
+
+def merged(person: Person) -> SkinnedMesh:
+    """Return all parts as one mesh in the bind pose, coloured plainly by part."""
+    counts = [len(part.vertices) for part in person.parts]
+    starts = torch.tensor([0, *counts]).cumsum(0).tolist()
+    parts = list(zip(person.parts, starts, strict=False))
+    return SkinnedMesh(
+        vertices=torch.cat([part.vertices for part in person.parts]),
+        faces=torch.cat([part.faces + start for part, start in parts]),
+        weights=torch.cat([part.weights for part in person.parts]),
+        colours=torch.cat([_plain_colours(part) for part in person.parts]),
+    )
+
+
+def _plain_colours(part: Part) -> Float[Tensor, "V 3"]:
+    return part.vertices.new_tensor(part.colour).expand(len(part.vertices), 3)
+
+
+def pose_part(
+    person: Person, part: Part, rotations: Float[Tensor, "*P J 3 3"]
+) -> Float[Tensor, "*P V 3"]:
+    """Return a part's vertices in other poses.
+
+    Args:
+        person: Whose part it is.
+        part: Of V vertices.
+        rotations: Of each joint relative to its parent and to the bind pose, in body axes.
+    """
+    bones = bone_matrices(person.bind.joints, person.parents, rotations)
+    return pose(part.vertices, part.weights, bones)
