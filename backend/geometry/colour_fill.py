@@ -29,25 +29,47 @@ def pull_inwards(
     return colour[tuple(nearest_pixels(clean))]
 
 
+def links_around_limbs(
+    graph: PixelGraph, part: Int[np.ndarray, " N"], *, leak: float, along: float
+) -> Float[np.ndarray, " E"]:
+    """Return how easily colours pass: around a limb rather than along it, hardly between parts.
+
+    A belt, a hem or a sleeve's end goes around the body: what the outline shows on both sides of a
+    limb continues between them.
+
+    Args:
+        graph: The pixels.
+        part: Of each pixel.
+        leak: Strength of links between parts: only a part without any known pixel takes its
+            neighbours' colours.
+        along: Strength of links along a part's long axis.
+    """
+    rows, columns = np.nonzero(graph.mask)
+    places = np.stack([rows, columns], 1).astype(np.float64)
+    shares = np.ones((int(part.max(initial=0)) + 1, 2))  # of links down and across
+    for one in np.unique(part):
+        spread = np.cov(places[part == one].T) if (part == one).sum() > 2 else np.eye(2)
+        axis = np.linalg.eigh(spread)[1][:, 1]
+        shares[one] = 1 - (1 - along) * axis**2
+    goes_across = (rows[graph.first] == rows[graph.second]).astype(np.int64)
+    inside = shares[part[graph.first], goes_across]
+    return np.where(part[graph.first] == part[graph.second], inside, leak)
+
+
 def grow_colours(
     graph: PixelGraph,
-    part: Int[np.ndarray, " N"],
+    links: Float[np.ndarray, " E"],
     known: Float[np.ndarray, " N"],
     colours: Float[np.ndarray, "N 3"],
-    *,
-    leak: float,
 ) -> Float[np.ndarray, "N 3"]:
-    """Return colours grown smoothly from the known pixels, each part from its own.
+    """Return colours grown smoothly from the known pixels.
 
     Args:
         graph: The pixels of the mask.
-        part: Of each pixel; colours hardly pass from one part to another.
+        links: How easily colours pass.
         known: How firmly each pixel's colour is known: 0 not at all, infinite fully.
         colours: sRGB; ignored where unknown.
-        leak: Strength of links between parts: only a part without any known pixel takes its
-            neighbours' colours.
     """
-    links = np.where(part[graph.first] == part[graph.second], 1.0, leak)
     return np.clip(solve_field(graph, links, known, colours), 0, 1)
 
 

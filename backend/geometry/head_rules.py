@@ -65,14 +65,17 @@ def is_head_wear(
     return (found & ((points - neck) @ up > 0))[scene.mask]
 
 
-def shows_hair(scene: Scene, part: Int[np.ndarray, " N"], hair_m: float) -> Bool[np.ndarray, " N"]:
-    """Tell where the head's outline has the colour of its back: above the eyes, and on hair.
+def shows_hair(
+    scene: Scene, part: Int[np.ndarray, " N"], *, forehead_m: float, hair_m: float
+) -> Bool[np.ndarray, " N"]:
+    """Tell where the head's outline has the colour of its back: above the forehead, on hair.
 
     The outline of the cheeks is skin, the back of the head is not.
 
     Args:
         scene: The person.
         part: Of each pixel of the person.
+        forehead_m: Height above the eyes from which the outline is not skin.
         hair_m: What lies this far outside the body is hair or hat.
     """
     mask, marks = scene.mask, scene.samples.weights[:, EYES].sum(1)
@@ -80,5 +83,5 @@ def shows_hair(scene: Scene, part: Int[np.ndarray, " N"], hair_m: float) -> Bool
     depth = scene.layers.depth.mean(0)[tuple(scene.around.nearest)]
     height = (back_project(depth, scene.intrinsics)[mask] - neck) @ up
     eyes = (marks @ scene.samples.points / max(marks.sum(), 1e-9) - neck) @ up
-    hair = (height > eyes) | (scene.around.to_body[mask] > hair_m)
+    hair = (height > eyes + forehead_m) | (scene.around.to_body[mask] > hair_m)
     return (part == Part.SKULL) & hair

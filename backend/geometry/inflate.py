@@ -62,7 +62,7 @@ def cloth_gap(
         blur_m: Standard deviation over which neighbouring gaps are averaged.
     """
     on_body = mask & covered
-    rim = on_body & ~np.asarray(ndimage.binary_erosion(covered, border_value=1))
+    rim = on_body & (np.asarray(ndimage.binary_erosion(covered, border_value=1)) == 0)
     if not rim.any():
         return np.zeros(mask.shape)
     gap = around.inside_outline[tuple(nearest_pixels(rim))] - 0.5 * around.pixel_m
@@ -72,17 +72,55 @@ def cloth_gap(
     return np.where(on_body, spread / np.maximum(share, 1e-6), 0)
 
 
-def trust(around: Surroundings, start_m: float, full_m: float) -> Float[np.ndarray, "H W"]:
+def dress(
+    depth: Float[np.ndarray, "2 H W"],
+    covered: Bool[np.ndarray, "H W"],
+    offset: Float[np.ndarray, "2 H W"],
+    blur_px: float,
+) -> Float[np.ndarray, "2 H W"]:
+    """Return the body's two depths moved out by the cloth, without steps where the cloth ends.
+
+    Args:
+        depth: Front and back, metres.
+        covered: The body.
+        offset: How far the cloth stands off each side, metres.
+        blur_px: Standard deviation over which the offset is averaged.
+    """
+    share = np.maximum(ndimage.gaussian_filter(covered.astype(np.float64), blur_px), 1e-6)
+    front, back = (ndimage.gaussian_filter(side * covered, blur_px) / share for side in offset)
+    return np.stack([depth[0] - front * covered, depth[1] + back * covered])
+
+
+def without_pits(
+    depth: Float[np.ndarray, "2 H W"], where: Bool[np.ndarray, "2 H W"], size_px: int
+) -> Float[np.ndarray, "2 H W"]:
+    """Return the two depths with narrow pits closed, as between lips and lids.
+
+    Args:
+        depth: Front and back, metres; 0 where the body is not.
+        where: Pixels that may change.
+        size_px: Pits up to this width are closed.
+    """
+    front, back = depth
+    opened = ndimage.grey_opening(np.where(front > 0, front, front.max()), size=size_px)
+    closed = ndimage.grey_closing(back, size=size_px)
+    return np.where(where, np.stack([opened, closed]), depth)
+
+
+def trust(
+    around: Surroundings, gap: Float[np.ndarray, "H W"], start_m: float, full_m: float
+) -> Float[np.ndarray, "H W"]:
     """Return how far the body's depth is taken as it is, 0 to 1 (smooth step).
 
     The rim of the bare body must not dent the cloth around it.
 
     Args:
         around: See there.
+        gap: How far the cloth stands off; both distances grow by it. Metres.
         start_m: Distance from the body's edge inwards at which trust begins.
         full_m: … and where it is complete.
     """
-    share = np.clip((around.inside_body - start_m) / (full_m - start_m), 0, 1)
+    share = np.clip((around.inside_body - gap - start_m) / (full_m - start_m), 0, 1)
     return share * share * (3 - 2 * share)
 
 
@@ -102,10 +140,18 @@ def links_across(
     return np.exp(-np.square(jump / size)) + floor
 
 
-def anchors(share: Float[np.ndarray, " N"], reach_px: float) -> Float[np.ndarray, " N"]:
-    """Return pulls for shares of trust: 1 is infinite, ½ smooths over `reach_px` pixels."""
+def anchors(
+    share: Float[np.ndarray, " N"], reach_px: float, cloth_px: Float[np.ndarray, " N"]
+) -> Float[np.ndarray, " N"]:
+    """Return pulls to the body for shares of trust.
+
+    Args:
+        share: A trust of 1 is an infinite pull, ½ smooths over `reach_px`.
+        reach_px: See there.
+        cloth_px: Cloth smooths the body beneath it over at least this length.
+    """
     with np.errstate(divide="ignore"):
-        return share / (1 - share) / reach_px**2
+        return np.minimum(share / (1 - share) / reach_px**2, 1 / cloth_px**2)
 
 
 def solve_middle(

@@ -47,12 +47,14 @@ class PredictMapsSettings:
     """… and is taken as it is from here on: its rim must not dent the cloth around it."""
     trust_reach_m: float = 0.005
     """Half-trusted depth is smoothed over this length."""
-    gap_share: float = 0.5
+    gap_share: float = 0.7
     """Cloth stands off in front and behind by this share of its distance at the silhouette."""
     gap_most_m: float = 0.025
     """Most that cloth is moved off the body this way."""
     gap_blur_m: float = 0.02
     """Gaps are averaged over this length."""
+    pit_m: float = 0.015
+    """Pits of the head up to this width, as between the lips, are closed."""
     step_m: float = 0.02
     """A jump of the body's middle depth between pixels that cuts a link to 1/e: without the cut,
     webs grow between arm and trunk …"""
@@ -98,6 +100,10 @@ class PredictMapsSettings:
     """Pull of face, hands and neck on the far side to the skin's colour."""
     hair_m: float = 0.015
     """What the head's outline has this far outside the body is hair or hat."""
+    forehead_m: float = 0.04
+    """From this height above the eyes the head's outline has the colour of its back."""
+    along: float = 0.05
+    """How much less colours of the far side pass along a limb than around it."""
     leak: float = 1e-4
     """How little colours pass between parts of the body on the far side."""
 
@@ -231,9 +237,12 @@ def _depth(
 ) -> Float[np.ndarray, "2 H W"]:
     """Return front and back depth."""
     around, mask = scene.around, scene.mask
-    front, back = _dressed(scene, settings)
-    trust = inflate.trust(around, settings.trust_start_m, settings.trust_full_m)[mask]
-    pull = inflate.anchors(trust, settings.trust_reach_m / around.pixel_m)
+    bare_front, bare_back = scene.layers.depth[:, mask]
+    gap = _gap(scene, settings)
+    front, back = _dressed(scene, gap, settings)
+    trust = inflate.trust(around, gap, settings.trust_start_m, settings.trust_full_m)[mask]
+    reach_px, cloth_px = settings.trust_reach_m / around.pixel_m, gap[mask] / around.pixel_m
+    pull = inflate.anchors(trust, reach_px, cloth_px)
     weak = (around.pixel_m / settings.middle_reach_m) ** 2
     middle = ((front + back) / 2)[tuple(around.nearest)][mask]
     middle = inflate.solve_middle(scene.graph, links, pull, middle, weak_pull=weak)
@@ -251,20 +260,27 @@ def _depth(
     half = np.clip(half, settings.thin_m, cap)
     depth = np.zeros((2, *mask.shape))
     # Cloth is outside the body: where the body is trusted, the surface never enters it.
-    depth[0][mask] = middle - half - trust * np.maximum(middle - half - front[mask], 0)
-    depth[1][mask] = middle + half + trust * np.maximum(back[mask] - middle - half, 0)
+    depth[0][mask] = middle - half - trust * np.maximum(middle - half - bare_front, 0)
+    depth[1][mask] = middle + half + trust * np.maximum(bare_back - middle - half, 0)
     return depth
 
 
+def _gap(scene: Scene, settings: PredictMapsSettings) -> Float[np.ndarray, "H W"]:
+    """Return how far cloth stands off the body's silhouette, between 0 and what is plausible."""
+    gap = inflate.cloth_gap(scene.mask, scene.layers.covered, scene.around, settings.gap_blur_m)
+    worn = ~np.isin(scene.layers.part[0], BARE)
+    return np.clip(np.where(worn, gap, 0), 0, settings.gap_most_m)
+
+
 def _dressed(
-    scene: Scene, settings: PredictMapsSettings
-) -> tuple[Float[np.ndarray, "H W"], Float[np.ndarray, "H W"]]:
+    scene: Scene, gap: Float[np.ndarray, "H W"], settings: PredictMapsSettings
+) -> Float[np.ndarray, "2 H W"]:
     """Return the body's front and back depth, moved out by the cloth; 0 where the body is not."""
-    layers = scene.layers
-    gap = inflate.cloth_gap(scene.mask, layers.covered, scene.around, settings.gap_blur_m)
-    offset = np.clip(settings.gap_share * gap, 0, settings.gap_most_m)
-    offset = np.where(np.isin(layers.part, BARE) | ~layers.covered, 0, offset)
-    return layers.depth[0] - offset[0], layers.depth[1] + offset[1]
+    layers, pixel_m = scene.layers, scene.around.pixel_m
+    head = np.isin(layers.part, (Part.FACE, Part.SKULL))
+    depth = inflate.without_pits(layers.depth, head, round(settings.pit_m / pixel_m) + 1)
+    offset = np.where(np.isin(layers.part, BARE), 0, settings.gap_share * gap)
+    return inflate.dress(depth, layers.covered, offset, settings.gap_blur_m / pixel_m)
 
 
 def _weights(
@@ -332,7 +348,9 @@ def _colour(
     front = colour_fill.pull_inwards(scene.colour, inside_px, inset_px)
     part = np.where(hidden >= 0, hidden, part_of_weights(back_weights))
     rim = (inside_px[mask] > 0) & (inside_px[mask] < 1)
-    hair = rim & head_rules.shows_hair(scene, part, settings.hair_m)
+    hair = rim & head_rules.shows_hair(
+        scene, part, forehead_m=settings.forehead_m, hair_m=settings.hair_m
+    )
     if hair.any():
         rim &= hair | (part != Part.SKULL)
     known, values = np.where(rim, np.inf, 0), front[mask]
@@ -341,7 +359,10 @@ def _colour(
         pulled = np.isin(part, BARE) & ~rim
         known[pulled], values[pulled] = settings.skin_pull, skin
     back = np.zeros_like(front)
-    back[mask] = colour_fill.grow_colours(scene.graph, part, known, values, leak=settings.leak)
+    links = colour_fill.links_around_limbs(
+        scene.graph, part, leak=settings.leak, along=settings.along
+    )
+    back[mask] = colour_fill.grow_colours(scene.graph, links, known, values)
     back = colour_fill.pull_inwards(back, mask.astype(np.float64), 1.0)
     return np.stack([front, back])
 

@@ -1,6 +1,11 @@
 import numpy as np
 
-from backend.geometry.colour_fill import grow_colours, median_colour, pull_inwards
+from backend.geometry.colour_fill import (
+    grow_colours,
+    links_around_limbs,
+    median_colour,
+    pull_inwards,
+)
 from backend.geometry.inflate import depth_inside
 from backend.geometry.pixel_graph import pixel_graph
 
@@ -25,7 +30,8 @@ def test_each_part_grows_from_its_own_rim() -> None:
     known = np.zeros((10, 20))
     known[0] = np.inf
     colours = np.where((part == 0)[:, None], RED, BLUE)
-    grown = grow_colours(graph, part, known.ravel(), colours, leak=1e-4)
+    links = links_around_limbs(graph, part, leak=1e-4, along=1.0)
+    grown = grow_colours(graph, links, known.ravel(), colours)
     assert np.abs(grown - colours).max() < 0.01
 
 
@@ -33,9 +39,25 @@ def test_a_part_without_rim_takes_its_neighbours_colour() -> None:
     graph = pixel_graph(np.ones((10, 20), dtype=bool))
     part = np.tile(np.arange(20) // 10, 10)
     known = np.where(np.tile(np.arange(20), 10) == 0, np.inf, 0)
-    grown = grow_colours(graph, part, known, np.tile(RED, (200, 1)), leak=1e-4)
+    links = links_around_limbs(graph, part, leak=1e-4, along=1.0)
+    grown = grow_colours(graph, links, known, np.tile(RED, (200, 1)))
     assert np.allclose(grown, RED, atol=1e-3)
 
 
 def test_too_few_pixels_have_no_median_colour() -> None:
     assert median_colour(np.ones((4, 4, 3)), np.eye(4, dtype=bool), 5) is None
+
+
+def test_a_belt_goes_around_the_limb() -> None:
+    graph = pixel_graph(np.ones((60, 20), dtype=bool))
+    row, column = np.divmod(np.arange(1200), 20)
+    colours = np.where((np.abs(row - 30) < 4)[:, None], RED, BLUE)
+    known = np.where((column == 0) | (column == 19), np.inf, 0)
+    middle = (30 * 20 + 10, 10 * 20 + 10)
+    links = [
+        links_around_limbs(graph, np.zeros(1200, dtype=np.int64), leak=1e-4, along=along)
+        for along in (0.05, 1.0)
+    ]
+    clear, blurred = (grow_colours(graph, one, known, colours)[middle, 0] for one in links)
+    assert clear[0] - clear[1] > 0.8
+    assert blurred[0] < 0.6
