@@ -68,7 +68,7 @@ def make_avatar(
     Raises:
         NoUsablePhoto: if all photos are refused.
     """
-    with LandmarkDetector() as detector:
+    with LandmarkDetector(settings.landmarks) as detector:
         seen = look_at(photos, detector, settings.segment, watch)
     views = [_on_device(view, device) for view in seen.views]
     with watch.stage("fit_body") as report:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from backend.stages.canonicalize import CanonicalizeSettings
 from backend.stages.fit_body import FitBodySettings
 from backend.stages.fuse import FuseSettings
+from backend.stages.landmarks import LandmarkSettings
 from backend.stages.predict_maps import PredictMapsSettings
 from backend.stages.reconstruct import ReconstructSettings
 from backend.stages.rig import RigSettings
@@ -19,7 +20,7 @@ HEIGHT_RANGE_M = (0.5, 2.5)
 """From a newborn to the tallest people."""
 QUALITIES: dict[Quality, dict[str, Any]] = {
     "draft": {
-        "fit_body.trial_steps": 40,
+        "fit_body.age_steps": 25,
         "fit_body.outline_steps": 30,
         "predict_maps.resolution": 320,
         "fuse.voxel_m": 0.008,
@@ -40,6 +41,7 @@ QUALITIES: dict[Quality, dict[str, Any]] = {
 class Settings:
     """The settings of each stage that has any."""
 
+    landmarks: LandmarkSettings = field(default_factory=LandmarkSettings)
     segment: SegmentSettings = field(default_factory=SegmentSettings)
     fit_body: FitBodySettings = field(default_factory=FitBodySettings)
     predict_maps: PredictMapsSettings = field(default_factory=PredictMapsSettings)

@@ -14,9 +14,9 @@ from backend.photos import DecodedPhoto, decode_photo
 from backend.progress import Stopwatch
 from backend.record import PhotoRecord, refusal
 from backend.stages.landmarks import Detection, LandmarkDetector, parts_in_view
-from backend.stages.segment import SegmentSettings, segment
+from backend.stages.segment import Segmentation, SegmentSettings, segment
 from backend.types import Camera, View
-from shared.errors import NoUsablePhoto, PhotoError
+from shared.errors import NoPersonFound, NoUsablePhoto, PhotoError
 from shared.types import Photo
 
 Input = TypeVar("Input")
@@ -61,7 +61,7 @@ def look_at(
     )
     masked = _kept(
         watch.each("segment", found),
-        lambda pair: (*pair, segment(pair[0], pair[1], settings)),
+        lambda pair: (*pair, _segment(*pair, settings)),
         refused,
     )
     if not masked:
@@ -88,6 +88,13 @@ def _kept(
 
 def _decode(photo: Photo) -> DecodedPhoto:
     return decode_photo(photo.name, photo.data.tobytes())
+
+
+def _segment(photo: DecodedPhoto, detection: Detection, settings: SegmentSettings) -> Segmentation:
+    found = segment(photo, detection, settings)
+    if not bool((found.mask > 0.5).any()):
+        raise NoPersonFound(photo.name)
+    return found
 
 
 def _nothing_left(refused: Sequence[PhotoRecord]) -> NoUsablePhoto:
@@ -131,5 +138,6 @@ def _view(photo: DecodedPhoto, detection: Detection, mask: Tensor, focal_px: flo
 def _record(photo: DecodedPhoto, detection: Detection, message: str) -> PhotoRecord:
     height, width = photo.color.shape[:2]
     shown = parts_in_view(detection.landmarks, width, height)
-    said = " ".join(filter(None, [photo.message, detection.message, message]))
-    return PhotoRecord(name=photo.name, status="used", parts=shown, message=said)
+    said = [text.rstrip(".") for text in (photo.message, detection.message, message) if text]
+    sentences = f"{photo.name}: {'. '.join(said)}." if said else ""
+    return PhotoRecord(name=photo.name, status="used", parts=shown, message=sentences)

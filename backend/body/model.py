@@ -15,20 +15,50 @@ class BodyModel(Protocol):
     V counts all vertices, those that no face uses (helpers that garments are bound to) included.
     """
 
-    joint_names: tuple[str, ...]
-    parents: tuple[int, ...]
-    """Of each joint; -1 for the pelvis. A parent comes before its children."""
-    faces: Int[Tensor, "F 3"]
-    """Triangles of the skin, counter-clockwise seen from outside."""
-    weights: Float[Tensor, "V J"]
-    shape_names: tuple[str, ...]
-    mean_shape: Float[Tensor, " B"]
-    """An average adult."""
-    keypoint_names: tuple[str, ...]
-    """Points that landmark detectors mark: nose … right_heel (COCO-17 and 6 of the feet)."""
-    keypoint_vertices: Int[Tensor, "K N"]
-    keypoint_weights: Float[Tensor, "K N"]
-    """A keypoint is the weighted mean of its vertices, in every pose; unused places weigh 0."""
+    @property
+    def joint_names(self) -> tuple[str, ...]:
+        """SMPL-X's."""
+        ...
+
+    @property
+    def parents(self) -> tuple[int, ...]:
+        """Of each joint; -1 for the pelvis. A parent comes before its children."""
+        ...
+
+    @property
+    def faces(self) -> Int[Tensor, "F 3"]:
+        """Triangles of the skin, counter-clockwise seen from outside."""
+        ...
+
+    @property
+    def weights(self) -> Float[Tensor, "V J"]:
+        """Rows sum to 1."""
+        ...
+
+    @property
+    def shape_names(self) -> tuple[str, ...]:
+        """Of the B coefficients."""
+        ...
+
+    @property
+    def mean_shape(self) -> Float[Tensor, " B"]:
+        """An average adult."""
+        ...
+
+    @property
+    def keypoint_names(self) -> tuple[str, ...]:
+        """Points that landmark detectors mark: nose … right_heel (COCO-17 and 6 of the feet)."""
+        ...
+
+    @property
+    def keypoint_vertices(self) -> Int[Tensor, "K N"]:
+        """A keypoint is the weighted mean of these, in every pose."""
+        ...
+
+    @property
+    def keypoint_weights(self) -> Float[Tensor, "K N"]:
+        """Of `keypoint_vertices`; unused places weigh 0."""
+        ...
 
     def bind(self, shape: Float[Tensor, " B"]) -> BindBody:
         """Return the body of a shape in its bind pose; differentiable."""

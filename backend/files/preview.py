@@ -21,6 +21,8 @@ TILE_HEIGHT_PX = 400
 TURNTABLE_YAWS_DEG = (0, 45, 90, 135, 180, 225, 270, 315)
 MOST_PHOTOS = 12
 """Rows beyond this make the picture too long to look at."""
+MARGIN = 0.08
+"""Around the person, as a share of the longer side of the mask's box."""
 OUTSIDE = 0.35
 """Brightness left to what the mask leaves out."""
 
@@ -64,17 +66,29 @@ def _turntable(avatar: Avatar, device: torch.device) -> UInt8[np.ndarray, "H W 3
 
 
 def _pair(avatar: Avatar, fit: Fit, index: int, photo: Shown) -> UInt8[np.ndarray, "H W 3"]:
-    """The photo with all but the person darkened, and the avatar as the same camera sees it."""
+    """The photo around the person with all else darkened, and the avatar as its camera sees it."""
     device = photo.color.device
     _, faces, colours = _tensors(avatar, device)
     posed = posed_in_camera(avatar, fit, index).to(device)
-    camera = _reduced(camera_of(fit, index, device))
-    avatar_seen = shade(posed, faces, colours, camera)
-    size = (camera.width, camera.height)
+    box = _box(photo.mask)
+    camera = _tile(camera_of(fit, index, device), box)
     kept = OUTSIDE + (1 - OUTSIDE) * (photo.mask[..., None] / 255)
-    darkened = (eight_bits(photo.color) * kept).round().astype(np.uint8)
-    small = np.asarray(Image.fromarray(darkened).resize(size, Image.Resampling.LANCZOS))
-    return np.concatenate([small, eight_bits(avatar_seen)], axis=1)
+    darkened = Image.fromarray((eight_bits(photo.color) * kept).round().astype(np.uint8))
+    size = (camera.width, camera.height)
+    seen = np.asarray(darkened.resize(size, Image.Resampling.LANCZOS, box=box))
+    return np.concatenate([seen, eight_bits(shade(posed, faces, colours, camera))], axis=1)
+
+
+def _box(mask: UInt8[np.ndarray, "H W"]) -> tuple[int, int, int, int]:
+    """Left, top, right, bottom of the person with a margin, inside the photo."""
+    rows, columns = (np.nonzero((mask >= 128).any(axis=axis))[0] for axis in (1, 0))
+    if not len(rows):
+        return 0, 0, mask.shape[1], mask.shape[0]
+    margin = round(MARGIN * max(np.ptp(rows), np.ptp(columns)))
+    left, top = max(columns[0] - margin, 0), max(rows[0] - margin, 0)
+    right = min(columns[-1] + margin + 1, mask.shape[1])
+    bottom = min(rows[-1] + margin + 1, mask.shape[0])
+    return int(left), int(top), int(right), int(bottom)
 
 
 def _tensors(
@@ -87,12 +101,15 @@ def _tensors(
     return torch.from_numpy(body).to(device), faces, colours
 
 
-def _reduced(camera: Camera) -> Camera:
-    """The same camera with `TILE_HEIGHT_PX` rows."""
-    factor = TILE_HEIGHT_PX / camera.height
+def _tile(camera: Camera, box: tuple[int, int, int, int]) -> Camera:
+    """The camera that sees the box alone, on `TILE_HEIGHT_PX` rows."""
+    left, top, right, bottom = box
+    width = max(round((right - left) * TILE_HEIGHT_PX / (bottom - top)), 1)
     intrinsics = camera.intrinsics.clone()
-    intrinsics[:2] *= factor
-    width = max(round(camera.width * factor), 1)
+    intrinsics[0, 2] -= left
+    intrinsics[1, 2] -= top
+    intrinsics[0] *= width / (right - left)
+    intrinsics[1] *= TILE_HEIGHT_PX / (bottom - top)
     return Camera(intrinsics=intrinsics, width=width, height=TILE_HEIGHT_PX)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32
+from jaxtyping import Float, Float32
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -34,6 +34,9 @@ class RigSettings:
     sole_percentile: float = 0.5
     """Height of the sole among the vertices bound to the feet, in percent: a few spikes of the
     fused surface may lie below; they are pressed onto the floor."""
+    most_levelling_m: float = 0.02
+    """Feet whose soles differ by more stand on different heels, or one of them is an error: the
+    higher one is lowered by no more than this."""
     height_m: float | None = None
     """Of the body from soles to crown in the rest pose; None keeps the fitted body's."""
 
@@ -83,8 +86,9 @@ def rig(
     named = dict(zip(body.joint_names, joints, strict=True))
     body_height_m = float(stature(body, fit.bind))
     scale = 1.0 if settings.height_m is None else settings.height_m / body_height_m
-    feet = vertices[_on_feet(weights, body.joint_names)]
-    placement = Placement(scale=scale, origin_m=_origin(feet, named, settings))
+    soles = {side: _foot(weights, body.joint_names, side) for side in ("left", "right")}
+    vertices, floor = level_soles(vertices, soles, settings)
+    placement = Placement(scale=scale, origin_m=_origin(floor, named))
     placed = to_world(vertices, placement)
     placed[:, 2] = placed[:, 2].clip(min=0)
     avatar = Avatar(
@@ -164,21 +168,41 @@ def _stand_on_floor(fit: Fit, avatar: Avatar) -> Fit:
     return replace(fit, root=root, camera_from_world=cameras)
 
 
-def _origin(
-    feet: Float[np.ndarray, "N 3"],
-    joints: Mapping[str, Float[np.ndarray, " 3"]],
+def level_soles(
+    vertices: Float[np.ndarray, "V 3"],
+    feet: Mapping[str, Float[np.ndarray, " V"]],
     settings: RigSettings,
-) -> Float[np.ndarray, " 3"]:
+) -> tuple[Float[np.ndarray, "V 3"], float]:
+    """Return the surface with both soles on one height, and that height.
+
+    A photo that shows one shoe and not the other leaves soles of different thickness.
+
+    Args:
+        vertices: Body frame, metres.
+        feet: Share of each foot in each vertex.
+        settings: See there.
+    """
+    percentile = settings.sole_percentile
+    soles = [np.percentile(vertices[foot > 0.5, 1], percentile) for foot in feet.values()]
+    floor = float(min(soles))
+    levelled = vertices.copy()
+    for sole, foot in zip(soles, feet.values(), strict=True):
+        levelled[:, 1] -= foot * min(sole - floor, settings.most_levelling_m)
+    return levelled, floor
+
+
+def _foot(
+    weights: Float[np.ndarray, "V J"], joint_names: Sequence[str], side: str
+) -> Float[np.ndarray, " V"]:
+    """Share of one foot in each vertex."""
+    joints = [joint_names.index(name) for name in FEET if name.startswith(side)]
+    return weights[:, joints].sum(axis=1)
+
+
+def _origin(floor: float, joints: Mapping[str, Float[np.ndarray, " 3"]]) -> Float[np.ndarray, " 3"]:
     """The point on the floor between the feet."""
     between = np.mean([joints[name] for name in FEET], axis=0)
-    sole = np.percentile(feet[:, 1], settings.sole_percentile)
-    return np.array([between[0], sole, between[2]])
-
-
-def _on_feet(
-    weights: Float[np.ndarray, "V J"], joint_names: Sequence[str]
-) -> Bool[np.ndarray, " V"]:
-    return weights[:, [joint_names.index(name) for name in FEET]].sum(axis=1) > 0.5
+    return np.array([between[0], floor, between[2]])
 
 
 def _array(tensor: Tensor) -> NDArray[Any]:

@@ -1,6 +1,6 @@
 import pytest
 
-from backend.settings import QUALITIES, Settings, for_quality, override
+from backend.settings import QUALITIES, Quality, Settings, for_quality, override
 from shared.errors import BadInput
 
 
@@ -16,7 +16,7 @@ def test_unknown_names_are_refused() -> None:
 
 
 @pytest.mark.parametrize("quality", QUALITIES)
-def test_each_quality_names_known_settings(quality: str) -> None:
+def test_each_quality_names_known_settings(quality: Quality) -> None:
     settings = for_quality(quality, 1.7)
     assert settings.rig.height_m == 1.7
 

@@ -8,7 +8,15 @@ from torch import Tensor
 
 from backend.body.model import BodyModel
 from backend.geometry.skinning import pose as pose_with
-from backend.stages.rig import Names, Rigged, RigSettings, rig, strongest_weights, symmetric_joints
+from backend.stages.rig import (
+    Names,
+    Rigged,
+    RigSettings,
+    level_soles,
+    rig,
+    strongest_weights,
+    symmetric_joints,
+)
 from backend.types import BindBody, BodyFit, Camera, SkinnedMesh
 from shared.skinning import pose, project
 
@@ -29,7 +37,7 @@ NAMES = Names(avatar="anna", photos=("front.jpg",), masks=("mask_1.png",))
 def skeleton() -> Any:
     """A body model of which `rig` reads three members."""
     faces = torch.arange(6).reshape(2, 3)
-    members = dict.fromkeys(BodyModel.__annotations__) | {"bind": len, "zero_from_bind": len}
+    members = {name: len for name in vars(BodyModel) if not name.startswith("_")}
     used = {"joint_names": tuple(JOINTS), "parents": PARENTS, "faces": faces}
     return SimpleNamespace(**(members | used))
 
@@ -92,7 +100,7 @@ def pixels_before_the_rig() -> Tensor:
 
 @pytest.mark.parametrize("height_m", [None, 1.2])
 def test_posed_avatar_is_seen_where_the_posed_surface_was(height_m: float | None) -> None:
-    result = rigged(height_m=height_m, sole_percentile=0.0)
+    result = rigged(height_m=height_m, sole_percentile=0.0, most_levelling_m=0.0)
     seen = project(pose(result.avatar, result.fit, 0), result.fit, 0)
     assert np.abs(seen[:, :2] - pixels_before_the_rig().numpy()).max() < 0.01
 
@@ -137,3 +145,17 @@ def test_joints_become_mirror_images() -> None:
     names = ("pelvis", "left_knee", "right_knee")
     joints = symmetric_joints(np.array([[0.5, 1, 0], [1.2, 0.01, 0], [-0.2, -0.01, 0]]), names)
     assert np.allclose(joints, [[0.5, 1, 0], [1.2, 0, 0], [-0.2, 0, 0]])
+
+
+def test_both_soles_stand_on_the_floor() -> None:
+    vertices = np.array([[0.1, 0.0, 0], [0.1, 0.5, 0], [-0.1, 0.01, 0], [-0.1, 0.5, 0]])
+    feet = {"left": np.array([1.0, 0.5, 0, 0]), "right": np.array([0, 0, 1, 0.5])}
+    levelled, floor = level_soles(vertices, feet, RigSettings())
+    assert floor == 0
+    assert np.allclose(levelled[:, 1], [0, 0.5, 0, 0.495])
+
+
+def test_a_foot_in_the_air_is_not_drawn_down_to_the_floor() -> None:
+    feet = {"left": np.array([1.0, 0]), "right": np.array([0, 1.0])}
+    levelled, _ = level_soles(np.array([[0.1, 0, 0], [-0.1, 0.3, 0]]), feet, RigSettings())
+    assert levelled[1, 1] == pytest.approx(0.28)
