@@ -11,6 +11,8 @@ from torch import Tensor
 STEPS = 12
 """Of the search for the tolerance; each halves (in the logarithm) a range of 10^5."""
 TOLERANCE_RANGE_M = (1e-6, 0.1)
+LONG_EDGE_M = 1.0
+"""Beyond this a longest edge is no limit for a person."""
 ENOUGH = 0.9
 """Share of the budget at which the search ends."""
 
@@ -36,18 +38,25 @@ def is_manifold(vertices: Float[Tensor, "V 3"], faces: Int[Tensor, "F 3"]) -> bo
 
 
 def decimate(
-    vertices: Float[Tensor, "V 3"], faces: Int[Tensor, "F 3"], face_budget: int
+    vertices: Float[Tensor, "V 3"],
+    faces: Int[Tensor, "F 3"],
+    face_budget: int,
+    *,
+    max_edge_m: float = math.inf,
 ) -> tuple[Float[Tensor, "W 3"], Int[Tensor, "G 3"]]:
     """Return a closed mesh of at most `face_budget` faces, 90 % of it if possible.
 
-    The vertices are a subset of the given ones; the surface moves by the least tolerance (by
-    bisection, 1 micrometre to 10 cm) that meets the budget. Values at vertices are for the caller
-    to carry over by closest points. A mesh within the budget is returned as it is.
+    The surface moves by the least tolerance (by bisection, 1 micrometre to 10 cm) that meets the
+    budget; edges longer than `max_edge_m` are then split, and that counts. Without a longest edge
+    the vertices are a subset of the given ones. Values at vertices are for the caller to carry
+    over by closest points. A mesh within the budget is returned as it is.
 
     Args:
         vertices: Metres.
         faces: A closed surface.
         face_budget: What a mesh for this use may cost.
+        max_edge_m: Metres; raised in steps of a quarter if the budget cannot meet it. Geometry
+            alone leaves flat parts almost without vertices, and so without colours.
 
     Raises:
         NotManifold: If the mesh is not closed and consistently oriented, or if no tolerance
@@ -58,20 +67,31 @@ def decimate(
         raise NotManifold(message)
     if len(faces) <= face_budget:
         return vertices, faces
-    simplified = _simplify_to_budget(_solid(vertices, faces), face_budget)
+    solid = _solid(vertices, faces)
+    while (simplified := _simplify_to_budget(solid, face_budget, max_edge_m)) is None:
+        if math.isinf(max_edge_m):
+            message = f"no tolerance up to {TOLERANCE_RANGE_M[1]} m leaves {face_budget} faces"
+            raise NotManifold(message)
+        max_edge_m = 1.25 * max_edge_m if max_edge_m < LONG_EDGE_M else math.inf
     mesh = simplified.to_mesh64()
     points = torch.from_numpy(np.array(mesh.vert_properties[:, :3]))
     corners = torch.from_numpy(np.array(mesh.tri_verts).astype(np.int64))
     return points.to(vertices), corners.to(faces.device)
 
 
-def _simplify_to_budget(solid: Manifold, face_budget: int) -> Manifold:
-    """Bisect the logarithm of the tolerance; the count of faces falls with it."""
-    low, high = (math.log(tolerance) for tolerance in TOLERANCE_RANGE_M)
+def _simplify_to_budget(solid: Manifold, face_budget: int, max_edge_m: float) -> Manifold | None:
+    """Bisect the logarithm of the tolerance; the count of faces falls with it.
+
+    Beyond a sixth of the longest edge it no longer does: the slivers left are split again.
+    """
+    least, most = TOLERANCE_RANGE_M
+    low, high = math.log(least), math.log(min(most, max_edge_m / 6))
     best = None
     for _ in range(STEPS):
         middle = 0.5 * (low + high)
         candidate = solid.simplify(math.exp(middle))
+        if math.isfinite(max_edge_m):
+            candidate = candidate.refine_to_length(max_edge_m)
         if candidate.num_tri() > face_budget:
             low = middle
             continue
@@ -81,9 +101,6 @@ def _simplify_to_budget(solid: Manifold, face_budget: int) -> Manifold:
         best = candidate
         if candidate.num_tri() >= ENOUGH * face_budget:
             break
-    if best is None:
-        message = f"no tolerance up to {TOLERANCE_RANGE_M[1]} m leaves {face_budget} faces"
-        raise NotManifold(message)
     return best
 
 

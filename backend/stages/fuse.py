@@ -34,6 +34,8 @@ from backend.geometry.smoothness import fill_attributes, smooth_attributes
 from backend.geometry.solids import enclosed, solid_part
 from backend.types import Report, Scan, SkinnedMesh
 
+BODY_AREA_M2 = 2.2
+"""Of a clothed adult."""
 WRISTS_AND_FINGERS = (20, 21, *range(25, 55))
 
 
@@ -69,6 +71,8 @@ class FuseSettings:
     """What follows these joints stays the template's: fingers are finer than what photos of whole
     people show (the paper's thresholds have the same effect on hands)."""
     face_budget: int = 50_000
+    max_edge: float = 2.6
+    """Longest edge in units of √(area / faces); an even mesh has 1.5."""
     weight_smoothing: int = 10
     """Rounds of averaging bone weights with the neighbours on the final surface."""
     least_share: float = 0.05
@@ -174,7 +178,11 @@ def fuse(
     solid = solid_part(volume.view(grid.shape))
     surface = marching_cubes(Volume(values=solid, origin=grid.origin, voxel_m=grid.voxel_m))
     # Parts that touch at a corner of a voxel only are one solid, but two surfaces.
-    vertices, faces = decimate(*largest_component(*surface), settings.face_budget)
+    vertices, faces = decimate(
+        *largest_component(*surface),
+        settings.face_budget,
+        max_edge_m=settings.max_edge * (BODY_AREA_M2 / settings.face_budget) ** 0.5,
+    )
     return _attach(vertices, faces, observers=observers, template=template, settings=settings)
 
 

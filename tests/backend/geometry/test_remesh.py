@@ -1,5 +1,6 @@
 import pytest
 import torch
+import trimesh
 from torch import Tensor
 
 from backend.geometry.remesh import NotManifold, decimate, is_manifold, is_watertight
@@ -45,3 +46,14 @@ def test_only_closed_and_oriented_meshes_are_watertight(sphere: tuple[Tensor, Te
     assert not is_watertight(flipped)
     assert not is_watertight(torch.cat([faces, faces]))
     assert not is_watertight(faces[:0])
+
+
+def test_flat_parts_keep_vertices_if_a_longest_edge_is_given() -> None:
+    cube = trimesh.creation.box().subdivide_to_size(0.05)
+    cube.merge_vertices()
+    points, corners = torch.tensor(cube.vertices).float(), torch.tensor(cube.faces).long()
+    assert len(decimate(points, corners, 5000)[0]) < 100
+    vertices, faces = decimate(points, corners, 5000, max_edge_m=0.1)
+    edges = vertices[faces] - vertices[faces.roll(1, dims=1)]
+    assert edges.norm(dim=-1).max() < 0.2
+    assert is_manifold(vertices, faces)
