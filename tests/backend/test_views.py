@@ -1,5 +1,4 @@
 import math
-from typing import Any
 
 import numpy as np
 import pytest
@@ -7,6 +6,7 @@ import torch
 
 from backend.photos import DecodedPhoto
 from backend.progress import Stopwatch
+from backend.stages.landmarks import Detection, LandmarkDetector
 from backend.stages.segment import SegmentSettings
 from backend.views import focal_lengths, look_at
 from shared.errors import NoPersonFound, NoUsablePhoto
@@ -46,8 +46,11 @@ def test_photos_without_camera_name_tell_nothing_of_each_other() -> None:
     assert focal_lengths(photos)["b"] != pytest.approx(150)
 
 
-class Nobody:
-    def find_landmarks(self, name: str, color: torch.Tensor) -> Any:
+class Blind(LandmarkDetector):
+    def __init__(self) -> None:
+        pass
+
+    def find_landmarks(self, name: str, color: torch.Tensor) -> Detection:
         del color
         raise NoPersonFound(name)
 
@@ -55,7 +58,6 @@ class Nobody:
 def test_all_refusals_are_told_when_nothing_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("backend.views.decode_photo", lambda name, _data: decoded(name, None))
     photos = [Photo(name=name, data=np.zeros(4, np.uint8)) for name in ("cat.jpg", "dog.jpg")]
-    detector: Any = Nobody()
     watch = Stopwatch(lambda _stage, _fraction: None)
     with pytest.raises(NoUsablePhoto, match=r"(?s)cat\.jpg: no person.*dog\.jpg: no person"):
-        look_at(photos, detector, SegmentSettings(), watch)
+        look_at(photos, Blind(), SegmentSettings(), watch)
