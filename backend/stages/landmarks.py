@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
@@ -94,8 +94,11 @@ class LandmarkDetector:
                 enable_segmentation=True,
                 refine_face_landmarks=True,
             )
+            black = np.zeros((64, 64, 3), np.uint8)  # the graphs open, and talk, in other threads:
+            self._people.process({"image": black})  # the first results come when they are done
+            self._holistic.process(black)
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "LandmarkDetector":
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -40,13 +40,13 @@ class SegmentSettings:
     """The detector's mask is open to question between this and one minus this."""
     band: float = 0.012
     """And this far around such pixels."""
-    radius: float = 0.10
-    """Of the disc whose colours decide a pixel; 0.06 costs 0.004 on textured backgrounds."""
-    samples: int = 160
+    radius: float = 0.15
+    """Of the disc whose colours decide a pixel; 0.06 costs 0.004 to 0.02 on textured grounds."""
+    samples: int = 200
     """Points of that disc."""
-    colour_sigma: float = 0.04
-    """Difference at which colours stop being alike, in parts of full scale; 0.06 and 0.10 are
-    worse by 0.001 and 0.005."""
+    colour_sigma: float = 0.03
+    """Difference at which colours stop being alike, in parts of full scale; 0.04, 0.06 and 0.10
+    are worse by 0.001, 0.002 and 0.005."""
     guide_radius: float = 0.006
     """Half the window in which the mask follows the colours linearly."""
     guide_smoothness: float = 1e-3
