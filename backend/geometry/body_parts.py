@@ -3,7 +3,9 @@
 from enum import IntEnum
 
 import numpy as np
-from jaxtyping import Float, Int
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
 
 PELVIS, LEFT_HIP, RIGHT_HIP, NECK, HEAD = 0, 1, 2, 12, 15
 EYES = (23, 24)
@@ -69,3 +71,10 @@ def part_of_vertices(
     forward /= np.linalg.norm(forward) + 1e-9
     looks = (normals @ forward > FACE_COSINE) & ((vertices - centre) @ forward > 0)
     return np.where(is_head, np.where(looks, int(Part.FACE), int(Part.SKULL)), part)
+
+
+def used_vertices(faces: Int[Tensor, "F 3"], count: int) -> Bool[Tensor, " V"]:
+    """Tell which of `count` vertices a face uses."""
+    used = torch.zeros(count, dtype=torch.bool, device=faces.device)
+    used[faces.long().flatten()] = True
+    return used

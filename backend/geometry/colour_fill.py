@@ -1,5 +1,7 @@
 """Colours of a person's surface from one photo: clean at the outline, guessed on the far side."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy import ndimage
@@ -73,10 +75,50 @@ def grow_colours(
     return np.clip(solve_field(graph, links, known, colours), 0, 1)
 
 
+def part_medians(
+    colour: Float[np.ndarray, "N 3"],
+    shown: Int[np.ndarray, " N"],
+    part: Int[np.ndarray, " N"],
+    fewest: int,
+) -> tuple[Float[np.ndarray, "N 3"], Bool[np.ndarray, " N"]]:
+    """Return for each pixel the median colour of the part that its far side shows.
+
+    Args:
+        colour: Of the near side.
+        shown: Part that the near side shows.
+        part: Part that the far side shows.
+        fewest: Fewest pixels from which a colour is told.
+
+    Returns:
+        Colours, and where there is one.
+    """
+    medians, found = np.zeros_like(colour), np.zeros(len(part), dtype=bool)
+    for one in np.unique(part):
+        middle = median_colour(colour, shown == one, fewest)
+        if middle is not None:
+            medians[part == one], found[part == one] = middle, True
+    return medians, found
+
+
 def median_colour(
-    colour: Float[np.ndarray, "H W 3"], where: Bool[np.ndarray, "H W"], fewest: int
+    colour: Float[np.ndarray, "*N 3"], where: Bool[np.ndarray, "*N"], fewest: int
 ) -> Float[np.ndarray, " 3"] | None:
     """Return the median colour of some pixels; None if they are fewer than `fewest`."""
     if int(where.sum()) < fewest:
         return None
     return np.median(colour[where], axis=0)
+
+
+def first_median(
+    colour: Float[np.ndarray, "N 3"],
+    shown: Int[np.ndarray, " N"],
+    choices: Sequence[Sequence[int]],
+    *,
+    fewest: int,
+) -> Float[np.ndarray, " 3"] | None:
+    """Return the median colour of the first group of parts that shows enough pixels, else None."""
+    for parts in choices:
+        middle = median_colour(colour, np.isin(shown, parts), fewest)
+        if middle is not None:
+            return middle
+    return None

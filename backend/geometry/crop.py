@@ -33,6 +33,14 @@ def crop_camera(camera: Camera, photo_from_crop: Float[Tensor, "3 3"], resolutio
     return Camera(intrinsics=intrinsics, width=resolution, height=resolution)
 
 
+def to_crop(
+    points_px: Float[Tensor, "N 2"], photo_from_crop: Float[Tensor, "3 3"]
+) -> Float[Tensor, "N 2"]:
+    """Return where points of the photo lie in the crop, pixels."""
+    corner = photo_from_crop[:2, 2].to(points_px)
+    return (points_px - corner) / photo_from_crop[0, 0].to(points_px)
+
+
 def resample(
     image: Float[Tensor, "H W C"], photo_from_crop: Float[Tensor, "3 3"], resolution: int
 ) -> Float[Tensor, "R R C"]:

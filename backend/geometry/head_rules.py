@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from backend.geometry.body_parts import EYES, Part
+from backend.geometry.body_parts import Part
 from backend.geometry.person_mask import back_project
 from backend.geometry.pixel_graph import pixel_graph
 from backend.geometry.scene import BodySamples, Scene
@@ -76,12 +76,14 @@ def shows_hair(
         scene: The person.
         part: Of each pixel of the person.
         forehead_m: Height above the eyes from which the outline is not skin.
-        hair_m: What lies this far outside the body is hair or hat.
+        hair_m: What lies this far outside the body is hair or hat, unless it is
+            `forehead_m` below the eyes, where collars begin.
     """
-    mask, marks = scene.mask, scene.samples.weights[:, EYES].sum(1)
+    mask = scene.mask
     neck, up = neck_and_up(scene.samples)
     depth = scene.layers.depth.mean(0)[tuple(scene.around.nearest)]
     height = (back_project(depth, scene.intrinsics)[mask] - neck) @ up
-    eyes = (marks @ scene.samples.points / max(marks.sum(), 1e-9) - neck) @ up
-    hair = (height > eyes + forehead_m) | (scene.around.to_body[mask] > hair_m)
+    eyes = (scene.samples.eyes - neck) @ up
+    beside = (scene.around.to_body[mask] > hair_m) & (height > eyes - forehead_m)
+    hair = (height > eyes + forehead_m) | beside
     return (part == Part.SKULL) & hair

@@ -111,22 +111,6 @@ def solve_field(
     return field
 
 
-def smooth_field(
-    graph: PixelGraph,
-    links: Float[np.ndarray, " E"],
-    field: Float[np.ndarray, "N C"],
-    rounds: int,
-) -> Float[np.ndarray, "N C"]:
-    """Return the field after rounds of averaging with the linked neighbours."""
-    size = graph.size
-    step = _adjacency(graph, links) + sparse.eye_array(size)
-    mean = sparse.diags_array(1 / step.sum(axis=1))
-    step = sparse.csr_array(mean @ step).astype(field.dtype)
-    for _ in range(rounds):
-        field = step @ field
-    return field
-
-
 def nearest_pixels(mask: Bool[np.ndarray, "H W"]) -> Int[np.ndarray, "2 H W"]:
     """Return row and column of the pixel of a (not empty) mask that is nearest to each pixel."""
     return np.asarray(

@@ -30,6 +30,8 @@ class BodySamples:
     weights: Float[np.ndarray, "V J"]
     part: Int[np.ndarray, " V"]
     """`Part`."""
+    eyes: Float[np.ndarray, " 3"]
+    """The middle between the eyes; the body's middle if it has none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -113,34 +113,34 @@ def belongs_to_head(
     return np.isfinite(from_head) & (from_head <= from_others)
 
 
-def blend_loose(
+def blend_weights(
     graph: PixelGraph,
     links: Float[np.ndarray, " E"],
     weights: Float[np.ndarray, "N J"],
-    is_loose: Bool[np.ndarray, " N"],
+    pull: Float[np.ndarray, " N"],
 ) -> Float[np.ndarray, "N J"]:
-    """Return weights that, on loose cloth, pass smoothly from one side to the other.
+    """Return weights smoothed over the surface; rows sum to 1.
 
-    A skirt that takes the nearest leg's weights splits between the legs.
+    A skirt that takes the nearest leg's weights splits between the legs: loose cloth is not pulled
+    to its own weights, and so passes smoothly between what surrounds it.
 
     Args:
         graph: The pixels of the mask.
         links: Strengths.
         weights: Rows sum to 1.
-        is_loose: Cloth far from the body: its weights are replaced by a field that is smooth and
-            equals the weights around it.
+        pull: To the pixels' own weights; infinite: they are kept.
     """
-    if not is_loose.any():
+    free = np.isfinite(pull)
+    if not free.any():
         return weights
-    touched = is_loose.copy()
-    touched[graph.first[is_loose[graph.second]]] = True
-    touched[graph.second[is_loose[graph.first]]] = True
+    touched = free.copy()
+    touched[graph.first[free[graph.second]]] = True
+    touched[graph.second[free[graph.first]]] = True
     part, kept = subgraph(graph, touched)
-    anchor = np.where(is_loose[touched], 0, np.inf)
-    used = weights[touched].sum(0) > 0
-    blended = weights.copy()
-    rows = np.zeros((int(touched.sum()), weights.shape[1]))
-    rows[:, used] = solve_field(part, links[kept], anchor, weights[touched][:, used])
+    used = weights[touched].any(0)
+    rows = np.zeros((part.size, weights.shape[1]))
+    rows[:, used] = solve_field(part, links[kept], pull[touched], weights[touched][:, used])
     rows = np.maximum(rows, 0)
-    blended[touched] = rows / np.maximum(rows.sum(1, keepdims=True), 1e-9)
+    blended = weights.copy()
+    blended[touched] = rows / np.maximum(rows.sum(1, keepdims=True), 1e-12)
     return blended

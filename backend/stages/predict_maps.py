@@ -8,25 +8,34 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from backend.geometry import colour_fill, head_rules, inflate, skin_transfer
-from backend.geometry.body_parts import HEAD, Part, part_of_vertices, part_of_weights
-from backend.geometry.crop import crop_camera, resample, square_around
+from backend.geometry.body_parts import (
+    EYES,
+    HEAD,
+    Part,
+    part_of_vertices,
+    part_of_weights,
+    used_vertices,
+)
+from backend.geometry.crop import crop_camera, resample, square_around, to_crop
 from backend.geometry.normals import vertex_normals
 from backend.geometry.person_mask import back_project, depth_normals, fill_pinholes, keep_person
-from backend.geometry.pixel_graph import outline_links, pixel_graph, smooth_field
+from backend.geometry.pixel_graph import outline_links, pixel_graph
 from backend.geometry.scene import BodyLayers, BodySamples, Scene
 from backend.render.rasterizer import Layer, rasterize
 from backend.types import Camera, SkinnedMesh, SurfaceMaps, View
 from shared.errors import PhotoError
 
-BARE = (Part.FACE, Part.NECK, Part.LEFT_HAND, Part.RIGHT_HAND)
-"""Parts that usually show skin."""
+TIGHT = (Part.FACE, Part.LEFT_HAND, Part.RIGHT_HAND)
+"""Parts that wear nothing thick; what the outline shows beside them is not in front of them."""
+HIDDEN_SKIN = (Part.NECK, Part.LEFT_HAND, Part.RIGHT_HAND)
+"""Parts that show skin unless their outline says otherwise."""
+SHOWN_SKIN = ((Part.FACE,), (Part.LEFT_HAND, Part.RIGHT_HAND))
+"""Where the colour of the skin is taken from, the best place first."""
 SIDES: tuple[Layer, Layer] = ("nearest", "farthest")
-STEP_VARIANCE = 0.4
-"""Square pixels, per axis, by which one round of averaging a pixel with 4 neighbours smooths."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,10 +80,10 @@ class PredictMapsSettings:
     """Roundness of what lies beside the body decays over this length: cloth tails are sheets."""
     thick_floor_m: float = 0.035
     """Most half thickness far from the body, …"""
-    thick_extra_m: float = 0.10
+    thick_extra_m: float = 0.12
     """… and what is added to it at the body, …"""
-    thick_reach_m: float = 0.10
-    """… decaying over this length."""
+    thick_reach_m: float = 0.15
+    """… decaying over this length: skirts between two legs keep the legs' thickness."""
     thin_m: float = 0.001
     """Least half thickness."""
     neighbours: int = 8
@@ -90,14 +99,22 @@ class PredictMapsSettings:
     loose_m: float = 0.05
     """Cloth farther than this from the body takes weights that pass smoothly between limbs."""
     weight_smooth_m: float = 0.008
-    """Standard deviation of the smoothing of weights beside the body."""
+    """Length over which weights beside the body are smoothed."""
     inset_px: float = 2.0
     """Width of the band at the outline, in pixels of photo or crop (the larger), that holds
     background colours."""
+    inset_m: float = 0.006
+    """Least width of that band: hair and fur are mixed with what is behind them."""
     skin_fewest: int = 30
     """Fewest pixels from which a skin colour is told."""
-    skin_pull: float = 0.02
-    """Pull of face, hands and neck on the far side to the skin's colour."""
+    face_pull: float = 0.02
+    """Pull of the face on the far side to the skin's colour: hair grows no further than 7 pixels
+    into it."""
+    worn_pull: float = 1e-4
+    """The same of clothed parts to the median colour that their near side shows: only where a
+    part's outline is hidden it counts."""
+    skin_pull: float = 1e-4
+    """The same of hands and neck; weak, because gloves and scarves show at the outline."""
     hair_m: float = 0.015
     """What the head's outline has this far outside the body is hair or hat."""
     forehead_m: float = 0.04
@@ -127,6 +144,7 @@ def predict_maps(view: View, body: SkinnedMesh, settings: PredictMapsSettings) -
     weights = _weights(scene, links, depth, settings)
     # A photo pixel at the outline is mixed too, however finely the crop divides it.
     inset_px = settings.inset_px * max(1.0, 1 / float(photo_from_crop[0, 0]))
+    inset_px = max(inset_px, settings.inset_m / scene.around.pixel_m)
     colour = _colour(scene, weights[1], inset_px, settings)
     level, depth, weights, colour = (
         torch.from_numpy(array.astype(np.float32)).to(view.color.device)
@@ -144,7 +162,7 @@ def predict_maps(view: View, body: SkinnedMesh, settings: PredictMapsSettings) -
 
 def _frame(view: View, body: SkinnedMesh, settings: PredictMapsSettings) -> Float[Tensor, "3 3"]:
     """Return `photo_from_crop` of the square around mask and body."""
-    points = body.vertices[torch.unique(body.faces)]
+    points = body.vertices[used_vertices(body.faces, len(body.vertices))]
     seen = points @ view.camera.intrinsics.T
     height, width = view.mask.shape
     size = torch.tensor([width, height], dtype=seen.dtype, device=seen.device)
@@ -179,7 +197,8 @@ def _scene(
         )
     intrinsics = camera.intrinsics.double().cpu().numpy()
     pixel_m = float(np.median(depth)) / float(intrinsics[0, 0])
-    marks = _marks(view, photo_from_crop)
+    marks = to_crop(view.landmarks.points_px[view.landmarks.visibility > 0.5], photo_from_crop)
+    marks = marks.flip(1).floor().long().cpu().numpy()
     level = keep_person(level, layers.covered, marks, settings.least_overlap)
     level = fill_pinholes(level, layers.covered, settings.pinhole_m2 / pixel_m**2)
     level[[0, -1]] = level[:, [0, -1]] = 0  # the surface is closed inside the crop
@@ -195,18 +214,16 @@ def _scene(
     )
 
 
-def _marks(view: View, photo_from_crop: Float[Tensor, "3 3"]) -> Int[np.ndarray, "M 2"]:
-    """Return row and column of the visible landmarks in the crop."""
-    points = view.landmarks.points_px[view.landmarks.visibility > 0.5]
-    crop_px = (points - photo_from_crop[:2, 2].to(points)) / photo_from_crop[0, 0].to(points)
-    return crop_px.flip(1).floor().long().cpu().numpy()
-
-
 def _draw(body: SkinnedMesh, camera: Camera) -> tuple[BodySamples, BodyLayers]:
     """Return the body as points on the skin and as the pixels of its two layers."""
     normals = vertex_normals(body.vertices, body.faces).double().cpu().numpy()
     points, weights = (x.double().cpu().numpy() for x in (body.vertices, body.weights))
     part = part_of_vertices(points, normals, weights)
+    marks = weights[:, EYES].sum(1) + 1e-12
+    eyes = marks @ points / marks.sum()
+    # Lids and the skin around them must not turn with the eyes.
+    weights[:, HEAD] += weights[:, EYES].sum(1)
+    weights[:, EYES] = 0
     rasters = [rasterize(body.vertices, body.faces, camera, side) for side in SIDES]
     covered = (rasters[0].mask & rasters[1].mask).cpu().numpy()
     depth, parts = np.zeros((2, *covered.shape)), np.full((2, *covered.shape), -1)
@@ -217,9 +234,13 @@ def _draw(body: SkinnedMesh, camera: Camera) -> tuple[BodySamples, BodyLayers]:
         parts[side][covered] = part[corners[np.arange(len(corners)), shares.argmax(1)]]
         layer_weights[side] = sum(shares[:, k, None] * weights[corners[:, k]] for k in range(3))
         depth[side][covered] = raster.depth.double().cpu().numpy()[covered]
-    used = torch.unique(body.faces).cpu().numpy()
+    used = used_vertices(body.faces, len(points)).cpu().numpy()
     return BodySamples(
-        points=points[used], normals=normals[used], weights=weights[used], part=part[used]
+        points=points[used],
+        normals=normals[used],
+        weights=weights[used],
+        part=part[used],
+        eyes=eyes,
     ), BodyLayers(covered=covered, depth=depth, part=parts, weights=layer_weights)
 
 
@@ -252,7 +273,7 @@ def _depth(
         links,
         pull,
         ((back - front) / 2)[mask],
-        source=2 * around.pixel_m**2 * np.exp(-away / settings.round_reach_m),
+        source=_roundness(scene, settings)[mask] * around.pixel_m**2,
         outline=outline_links(scene.level, scene.open_pixels),
     )
     extra = settings.thick_extra_m * np.exp(-away / settings.thick_reach_m)
@@ -265,10 +286,17 @@ def _depth(
     return depth
 
 
+def _roundness(scene: Scene, settings: PredictMapsSettings) -> Float[np.ndarray, "H W"]:
+    """Return -Δ(half thickness²): 2 for a limb, 4 for a ball as the head, less on loose cloth."""
+    nearest = scene.layers.part[0][tuple(scene.around.nearest)]
+    shape = np.where(np.isin(nearest, (Part.FACE, Part.SKULL)), 4.0, 2.0)
+    return shape * np.exp(-scene.around.to_body / settings.round_reach_m)
+
+
 def _gap(scene: Scene, settings: PredictMapsSettings) -> Float[np.ndarray, "H W"]:
     """Return how far cloth stands off the body's silhouette, between 0 and what is plausible."""
     gap = inflate.cloth_gap(scene.mask, scene.layers.covered, scene.around, settings.gap_blur_m)
-    worn = ~np.isin(scene.layers.part[0], BARE)
+    worn = ~np.isin(scene.layers.part[0], TIGHT)
     return np.clip(np.where(worn, gap, 0), 0, settings.gap_most_m)
 
 
@@ -279,7 +307,7 @@ def _dressed(
     layers, pixel_m = scene.layers, scene.around.pixel_m
     head = np.isin(layers.part, (Part.FACE, Part.SKULL))
     depth = inflate.without_pits(layers.depth, head, round(settings.pit_m / pixel_m) + 1)
-    offset = np.where(np.isin(layers.part, BARE), 0, settings.gap_share * gap)
+    offset = np.where(np.isin(layers.part, TIGHT), 0, settings.gap_share * gap)
     return inflate.dress(depth, layers.covered, offset, settings.gap_blur_m / pixel_m)
 
 
@@ -298,15 +326,14 @@ def _weights(
         arm_handicap_m=settings.arm_handicap_m,
         hand_handicap_m=settings.hand_handicap_m,
     )
-    rounds = round((settings.weight_smooth_m / scene.around.pixel_m) ** 2 / STEP_VARIANCE)
     on_body = (scene.around.inside_body > settings.trust_start_m)[scene.mask]
+    firm = (scene.around.pixel_m / settings.weight_smooth_m) ** 2
     sides = []
     for side, points in enumerate((front, back)):
         found, is_loose = _found_weights(scene, points, side, settings)
         found[is_head] = np.eye(found.shape[1])[HEAD]
-        found = skin_transfer.blend_loose(scene.graph, links, found, is_loose & ~is_head)
-        smoothed = smooth_field(scene.graph, links, found, rounds)
-        sides.append(np.where(on_body[:, None], found, smoothed))
+        pull = np.where(on_body, np.inf, np.where(is_loose & ~is_head, 0, firm))
+        sides.append(skin_transfer.blend_weights(scene.graph, links, found, pull))
     return np.stack(sides)
 
 
@@ -353,11 +380,16 @@ def _colour(
     )
     if hair.any():
         rim &= hair | (part != Part.SKULL)
-    known, values = np.where(rim, np.inf, 0), front[mask]
-    skin = _skin_colour(scene, front, settings)
+    shown = scene.layers.part[0][mask]
+    values, is_worn = colour_fill.part_medians(front[mask], shown, part, settings.skin_fewest)
+    is_worn &= ~np.isin(part, (Part.FACE, Part.SKULL))
+    known = np.where(rim, np.inf, np.where(is_worn, settings.worn_pull, 0))
+    values[rim] = front[mask][rim]
+    skin = colour_fill.first_median(front[mask], shown, SHOWN_SKIN, fewest=settings.skin_fewest)
     if skin is not None:
-        pulled = np.isin(part, BARE) & ~rim
-        known[pulled], values[pulled] = settings.skin_pull, skin
+        face, bare = (np.isin(part, one) & ~rim for one in (Part.FACE, HIDDEN_SKIN))
+        known[face], known[bare] = settings.face_pull, settings.skin_pull
+        values[face | bare] = skin
     back = np.zeros_like(front)
     links = colour_fill.links_around_limbs(
         scene.graph, part, leak=settings.leak, along=settings.along
@@ -365,15 +397,3 @@ def _colour(
     back[mask] = colour_fill.grow_colours(scene.graph, links, known, values)
     back = colour_fill.pull_inwards(back, mask.astype(np.float64), 1.0)
     return np.stack([front, back])
-
-
-def _skin_colour(
-    scene: Scene, front: Float[np.ndarray, "H W 3"], settings: PredictMapsSettings
-) -> Float[np.ndarray, " 3"] | None:
-    """Return the colour of the face if the photo shows it, else of the hands, else None."""
-    shown = np.where(scene.mask, scene.layers.part[0], -1)
-    for parts in ((Part.FACE,), (Part.LEFT_HAND, Part.RIGHT_HAND)):
-        colour = colour_fill.median_colour(front, np.isin(shown, parts), settings.skin_fewest)
-        if colour is not None:
-            return colour
-    return None

@@ -1,6 +1,6 @@
 import torch
 
-from backend.geometry.crop import crop_camera, resample, square_around
+from backend.geometry.crop import crop_camera, resample, square_around, to_crop
 from backend.types import Camera
 
 
@@ -28,7 +28,7 @@ def test_outside_of_the_photo_counts_as_zero() -> None:
 def test_the_crop_shows_all_points_with_a_margin() -> None:
     points = torch.tensor([[100.0, 50], [300, 450]])
     photo_from_crop = square_around(points, 0.05, 200)
-    crop = (points - photo_from_crop[:2, 2]) / photo_from_crop[0, 0]
+    crop = to_crop(points, photo_from_crop)
     assert torch.allclose(crop[:, 1], torch.tensor([10.0, 190]))
     assert torch.allclose(crop[:, 0].mean(), torch.tensor(100.0))
 

@@ -4,7 +4,7 @@ from backend.geometry.pixel_graph import pixel_graph
 from backend.geometry.scene import BodySamples
 from backend.geometry.skin_transfer import (
     belongs_to_head,
-    blend_loose,
+    blend_weights,
     grid_distance,
     nearest_weights,
 )
@@ -21,6 +21,7 @@ def test_a_nearer_point_that_faces_away_lends_no_weight() -> None:
         normals=np.concatenate([-up, up]),
         weights=np.repeat(np.eye(2), 81, axis=0),
         part=np.zeros(162, dtype=np.int64),
+        eyes=np.zeros(3),
     )
     weights, away = nearest_weights(samples, np.zeros((1, 3)), up[:1], count=8, normal_scale_m=0.05)
     assert np.allclose(weights, [[0, 1]])
@@ -53,6 +54,6 @@ def test_loose_cloth_passes_smoothly_from_leg_to_leg() -> None:
     weights = np.where((column < 15)[:, None], [1.0, 0], [0, 1.0])
     loose = (column > 4) & (column < 25)
     links = np.ones(len(graph.first))
-    blended = blend_loose(graph, links, weights, loose).reshape(6, 30, 2)
+    blended = blend_weights(graph, links, weights, np.where(loose, 0, np.inf)).reshape(6, 30, 2)
     assert np.allclose(blended.sum(-1), 1)
     assert np.abs(np.diff(blended[3, :, 0])).max() < 1.5 / 21
