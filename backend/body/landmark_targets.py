@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from backend.geometry.placement import untilted
+from backend.geometry.placement import translation_before_camera, untilted
 from backend.geometry.robust import geman_mcclure
 from backend.types import Camera, Landmarks
 
@@ -145,6 +145,44 @@ def bone_rows(
     ends = [[order.index(name) for name in bone] for bone in BONES]
     start, end = torch.tensor(ends, device=device).unbind(1)
     return start, end
+
+
+def hand_joint_rows(joint_names: Sequence[str], device: torch.device) -> Int[Tensor, "2 16"]:
+    """Return the rows of `HAND_JOINTS` of the left and the right hand among a body's joints."""
+    order = list(joint_names)
+    rows = [[order.index(f"{side}_{name}") for name in HAND_JOINTS] for side in _SIDES]
+    return torch.tensor(rows, device=device)
+
+
+def world_translation(
+    targets: LandmarkTargets, intrinsics: Float[Tensor, "P 3 3"], nearest_m: float
+) -> Float[Tensor, "P 3"]:
+    """Return where MediaPipe's world origin (between the hips) is before the camera, m.
+
+    Args:
+        targets: World landmarks and where they are seen.
+        intrinsics: Of the whole photos.
+        nearest_m: Depths below are raised to it.
+    """
+    # a trace of weight for all, so that a photo of a mere hand still has a solution
+    weights = targets.weights.clamp(min=0.01)
+    found = translation_before_camera(targets.world_m, targets.points_px, weights, intrinsics)
+    return torch.cat([found[:, :2], found[:, 2:].clamp(min=nearest_m)], dim=1)
+
+
+def keypoint_shares(face: float, hip: float) -> Float[Tensor, " K"]:
+    """Return the weights of `USED_KEYPOINTS`: 1, and less for the points of the face and hips."""
+    shares = dict.fromkeys(USED_KEYPOINTS, 1.0)
+    shares |= dict.fromkeys(("nose", "left_eye", "right_eye", "left_ear", "right_ear"), face)
+    shares |= {"left_hip": hip, "right_hip": hip}
+    return torch.tensor(list(shares.values()))
+
+
+def bone_shares(foot: float, head: float) -> Float[Tensor, " D"]:
+    """Return the weights of `BONES`: 1, and less for feet and head."""
+    shares = dict.fromkeys(BONES, 1.0)
+    shares |= dict.fromkeys(FOOT_BONES, foot) | dict.fromkeys(HEAD_BONES, head)
+    return torch.tensor(list(shares.values()))
 
 
 def keypoint_cost(

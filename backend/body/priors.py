@@ -85,6 +85,8 @@ def shape_range(body: BodyModel, age: float | None = None) -> ShapeRange:
     for index, name in enumerate(body.shape_names):
         if name in PHENOTYPES:
             span[index] = 0.5
+        if name == "height":
+            stiffness[index] = 1.2
         if name == "age":
             start[index] = start[index] if age is None else age
             span[index], stiffness[index] = 0.33, 2.3

@@ -1,15 +1,17 @@
 """The trunk as a stack of ellipses, to tell whether a point of an arm is inside."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from backend.body.model import BodyModel
 from backend.types import BindBody
 
 TRUNK_JOINTS = ("pelvis", "spine1", "spine2", "spine3")
+ARM_JOINTS = ("elbow", "wrist", "middle1")
 SLABS = 12
 
 
@@ -22,6 +24,13 @@ class Trunk:
     centres: Float[Tensor, "S 2"]
     """x and z."""
     radii: Float[Tensor, "S 2"]
+
+
+def arm_rows(joint_names: Sequence[str], device: torch.device) -> Int[Tensor, " A"]:
+    """Return the rows of both arms' elbow, wrist and middle knuckle among a body's joints."""
+    order = list(joint_names)
+    rows = [order.index(f"{side}_{name}") for name in ARM_JOINTS for side in ("left", "right")]
+    return torch.tensor(rows, device=device)
 
 
 def trunk_of(body: BodyModel, bind: BindBody) -> Trunk:
@@ -63,3 +72,17 @@ def trunk_depth(points: Float[Tensor, "*N 3"], trunk: Trunk) -> Float[Tensor, "*
         points[..., 1] < trunk.bottom_m + SLABS * trunk.step_m
     )
     return torch.where(is_level, depth.clamp(min=0), 0.0)
+
+
+def trunk_cost(
+    points: Float[Tensor, "P N 3"], spine_from_bind: Float[Tensor, "P 4 4"], trunk: Trunk
+) -> Float[Tensor, ""]:
+    """Return Σ depth² of points inside the trunk, which moves rigidly with one joint of the spine.
+
+    Args:
+        points: Elbows, wrists, hands; in the frame that `spine_from_bind` leads to.
+        spine_from_bind: Rigid.
+        trunk: Depth is 1 on its axis.
+    """
+    in_bind = (points - spine_from_bind[:, None, :3, 3]) @ spine_from_bind[:, :3, :3]
+    return trunk_depth(in_bind, trunk).square().sum()

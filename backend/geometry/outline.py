@@ -9,6 +9,8 @@ from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional
 
+from backend.geometry.robust import geman_mcclure
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outlines:
@@ -66,6 +68,44 @@ def nearest(
     with torch.no_grad():
         chosen = torch.cdist(queries_px, points_px).argmin(-1)
     return points_px.gather(1, chosen[..., None].expand(-1, -1, 2))
+
+
+def inside_cost(
+    outline: Outlines,
+    surface_px: Float[Tensor, "P N 2"],
+    unit_px: Float[Tensor, " P"],
+    scale: float,
+) -> Float[Tensor, ""]:
+    """Return the mean over body points of ρ(distance outside the mask / u), summed over photos.
+
+    Args:
+        outline: Of the masks.
+        surface_px: The body's points.
+        unit_px: u.
+        scale: Of ρ (`geman_mcclure`), in units u.
+    """
+    distance = distance_outside(outline, surface_px) / unit_px[:, None]
+    return geman_mcclure(distance**2, scale).mean(1).sum()
+
+
+def cover_cost(
+    outline: Outlines,
+    surface_px: Float[Tensor, "P N 2"],
+    unit_px: Float[Tensor, " P"],
+    scale: float,
+) -> Float[Tensor, ""]:
+    """Return the mean over outline points of ρ(distance to the body / u), summed over photos.
+
+    Args:
+        outline: Of the masks.
+        surface_px: The body's points.
+        unit_px: u.
+        scale: Of ρ (`geman_mcclure`), in units u.
+    """
+    border = outline.border_px
+    error = (border - nearest(border, surface_px)) / unit_px[:, None, None]
+    cost = geman_mcclure((error**2).sum(-1), scale).mean(1)
+    return (cost * outline.border_weight).sum()
 
 
 def _outline(
