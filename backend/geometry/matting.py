@@ -67,7 +67,7 @@ def colour_posterior(
 
 LEAST_DENSITY = 0.05
 """Added to both densities: a colour seen on neither side decides nothing."""
-LEAST_PRIOR = 0.001
+LEAST_PRIOR = 0.02
 """The mask is never surer than that."""
 SPREAD = 0.6
 """Width of the weights' bell in radii of the disc."""

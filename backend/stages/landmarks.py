@@ -173,7 +173,7 @@ class LandmarkDetector:
         left, top, width, height = window
         tile = np.ascontiguousarray(image[top : top + height, left : left + width])
         result: Any = self._people.process({"image": tile})
-        scale, origin = np.array([width, height]), np.array([left, top])
+        scale, origin = np.array([width, height], float), np.array([left, top], float)
         return [_person(one, scale, origin) for one in result.detections or []]
 
     def _passes(self, image: UInt8[np.ndarray, "H W 3"], main: Person) -> list[Look]:
