@@ -5,7 +5,7 @@ import torch
 from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
-from backend.render.rasterizer import Raster, rasterize
+from backend.render.rasterizer import Raster, mask_iou, rasterize
 from backend.types import Camera
 from shared.skinning import pose
 from shared.types import Avatar, Fit
@@ -23,10 +23,8 @@ def silhouette_iou(
         mask: As in the photo's PNG; 128 and above is the person.
         device: Where the avatar is rendered.
     """
-    rendered = silhouette(avatar, fit, photo, device).cpu().numpy()
-    person = mask >= 128
-    union = (rendered | person).sum()
-    return float((rendered & person).sum() / max(union, 1))
+    person = torch.from_numpy(mask >= 128).to(device)
+    return mask_iou(silhouette(avatar, fit, photo, device), person)
 
 
 def silhouette(avatar: Avatar, fit: Fit, photo: int, device: torch.device) -> Bool[Tensor, "H W"]:

@@ -47,22 +47,3 @@ def sign_by_normal(
         distance[i] = query.sign * wp.length(point - closest)
     else:
         distance[i] = max_distance_m
-
-
-@wp.kernel(enable_backward=False)
-@typing.no_type_check
-def sign_by_winding(
-    mesh: wp.uint64,
-    points: wp.array(dtype=wp.vec3),
-    max_distance_m: float,
-    distance: wp.array(dtype=wp.float32),
-) -> None:
-    """Write signed distances; inside is where the surface winds around the point."""
-    i = wp.tid()
-    point = points[i]
-    query = wp.mesh_query_point_sign_winding_number(mesh, point, max_distance_m)
-    if query.result:
-        closest = wp.mesh_eval_position(mesh, query.face, query.u, query.v)
-        distance[i] = query.sign * wp.length(point - closest)
-    else:
-        distance[i] = max_distance_m

@@ -1,4 +1,4 @@
-"""Smooth surfaces, and smooth values on them."""
+"""Smooth values on meshes."""
 
 import numpy as np
 import torch
@@ -8,36 +8,6 @@ from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import splu
 from scipy.spatial import KDTree
 from torch import Tensor
-
-
-def laplacian_smooth(
-    vertices: Float[Tensor, "V 3"], faces: Int[Tensor, "F 3"], steps: int, strength: float
-) -> Float[Tensor, "V 3"]:
-    """Return vertices moved `steps` times towards the mean of their neighbours.
-
-        x <- x + strength (mean of neighbours - x)
-
-    The surface shrinks; see `smooth_without_shrinking`.
-
-    Args:
-        vertices: Metres.
-        faces: Triangles; vertices that none uses stay where they are.
-        steps: How often.
-        strength: 0 to 1 of the way.
-    """
-    return smooth_attributes(vertices, faces, steps, strength)
-
-
-def smooth_without_shrinking(
-    vertices: Float[Tensor, "V 3"], faces: Int[Tensor, "F 3"], steps: int, strength: float
-) -> Float[Tensor, "V 3"]:
-    """Return vertices smoothed by turns inwards and a little more outwards (Taubin 1995)."""
-    outwards = -strength / (1 - 0.1 * strength)  # pass-band frequency 0.1, Taubin's choice
-    mean = neighbour_mean(faces, len(vertices)).to(vertices)
-    for _ in range(steps):
-        for share in (strength, outwards):
-            vertices = vertices + share * (mean @ vertices - vertices)
-    return vertices
 
 
 def smooth_attributes(

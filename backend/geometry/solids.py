@@ -9,7 +9,7 @@ from torch import Tensor
 
 def enclosed(is_free: Bool[Tensor, "X Y Z"]) -> Bool[Tensor, "X Y Z"]:
     """Return the free samples that no path of free neighbours (6) joins to the volume's border."""
-    labels = label(is_free.cpu().numpy(), connectivity=1)
+    labels = np.asarray(label(is_free.cpu().numpy(), connectivity=1))
     at_border = np.unique(np.concatenate([_border(labels, axis) for axis in range(3)]))
     reached = torch.from_numpy(np.isin(labels, at_border)).to(is_free.device)
     return is_free & ~reached
@@ -17,7 +17,7 @@ def enclosed(is_free: Bool[Tensor, "X Y Z"]) -> Bool[Tensor, "X Y Z"]:
 
 def largest_part(is_solid: Bool[Tensor, "X Y Z"]) -> Bool[Tensor, "X Y Z"]:
     """Return the largest connected (6 neighbours) part."""
-    labels = label(is_solid.cpu().numpy(), connectivity=1)
+    labels = np.asarray(label(is_solid.cpu().numpy(), connectivity=1))
     if labels.max() < 2:
         return is_solid
     sizes = np.bincount(labels.ravel())

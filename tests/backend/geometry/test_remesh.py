@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 import torch
 import trimesh
@@ -49,7 +51,7 @@ def test_only_closed_and_oriented_meshes_are_watertight(sphere: tuple[Tensor, Te
 
 
 def test_flat_parts_keep_vertices_if_a_longest_edge_is_given() -> None:
-    cube = trimesh.creation.box().subdivide_to_size(0.05)
+    cube: Any = trimesh.creation.box().subdivide_to_size(0.05)
     cube.merge_vertices()
     points, corners = torch.tensor(cube.vertices).float(), torch.tensor(cube.faces).long()
     assert len(decimate(points, corners, 5000)[0]) < 100

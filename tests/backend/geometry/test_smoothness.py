@@ -6,10 +6,8 @@ from torch import Tensor
 
 from backend.geometry.smoothness import (
     fill_attributes,
-    laplacian_smooth,
     neighbour_mean,
     smooth_attributes,
-    smooth_without_shrinking,
 )
 
 
@@ -31,21 +29,15 @@ def test_the_mean_of_neighbours_counts_each_edge_once() -> None:
 
 def test_unused_vertices_stay() -> None:
     vertices = torch.rand((5, 3), generator=torch.Generator().manual_seed(0))
-    smoothed = laplacian_smooth(vertices, torch.tensor([[0, 1, 2]]), 3, 0.5)
+    smoothed = smooth_attributes(vertices, torch.tensor([[0, 1, 2]]), 3, 0.5)
     assert torch.allclose(smoothed[3:], vertices[3:])
 
 
 def test_smoothing_removes_noise_from_a_sphere(sphere: tuple[Tensor, Tensor]) -> None:
     vertices, faces = sphere
     noise = 0.01 * torch.randn(vertices.shape, generator=torch.Generator().manual_seed(0))
-    smoothed = laplacian_smooth(vertices + noise, faces, 5, 0.5)
+    smoothed = smooth_attributes(vertices + noise, faces, 5, 0.5)
     assert smoothed.norm(dim=1).std() < 0.3 * (vertices + noise).norm(dim=1).std()
-
-
-def test_smoothing_without_shrinking_keeps_the_radius(sphere: tuple[Tensor, Tensor]) -> None:
-    vertices, faces = sphere
-    smoothed = smooth_without_shrinking(vertices, faces, 20, 0.5)
-    assert smoothed.norm(dim=1).mean() == pytest.approx(1, abs=0.003)
 
 
 def test_smoothed_weights_still_sum_to_one(sphere: tuple[Tensor, Tensor]) -> None:
