@@ -83,7 +83,7 @@ def reconstruct(name: str, folder: Path, quality: Quality) -> dict[str, Any]:
     """Make the avatar of one photo and measure it."""
     data, truth = on_grey(PHOTOS / name)
     job = Job(
-        photos=(Photo(name=Path(name).name, data=data),),
+        photos=(Photo(name=Path(name).name, data=np.frombuffer(data, np.uint8)),),
         output=folder,
         name="person",
         quality=quality,
@@ -92,7 +92,7 @@ def reconstruct(name: str, folder: Path, quality: Quality) -> dict[str, Any]:
         body=None,
     )
     try:
-        report = run_job(job, lambda *_: None)
+        report = run_job(job, lambda _stage, _fraction: None)
     except AvatarError as error:
         return {"name": name, "iou": 0.0, "message": str(error), "alpha": truth is not None}
     avatar, fit = load_avatar(folder / "avatar.npz"), load_fit(folder / "fit.npz")

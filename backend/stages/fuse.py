@@ -7,11 +7,10 @@ the template counts. Where the paper switches, we blend, so that no step is left
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field, replace
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from backend.geometry.blending import smoothstep
@@ -24,19 +23,17 @@ from backend.geometry.grid import (
     samples_near,
 )
 from backend.geometry.isosurface import face_components, largest_component, marching_cubes
-from backend.geometry.nearest import interpolate_at, mean_of_nearest, nearest_vertices
-from backend.geometry.normals import vertex_normals
+from backend.geometry.nearest import mean_of_nearest, nearest_vertices
+from backend.geometry.observer import Observer, ObserverRules
 from backend.geometry.pockets import pocket_distance
 from backend.geometry.remesh import decimate
 from backend.geometry.signed_distance import SurfaceQuery, Volume
-from backend.geometry.skinning import blended_matrices, pose
 from backend.geometry.smoothness import fill_attributes, smooth_attributes
 from backend.geometry.solids import enclosed, solid_part
 from backend.types import Report, Scan, SkinnedMesh
 
 BODY_AREA_M2 = 2.2
 """Of a clothed adult."""
-WRISTS_AND_FINGERS = (20, 21, *range(25, 55))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,18 +41,9 @@ class FuseSettings:
     """How scans and template become one surface."""
 
     voxel_m: float = 0.005
+    observe: ObserverRules = field(default_factory=ObserverRules)
     max_samples: int = 30_000_000
     """Of the grid; four float arrays of this size are held (480 MB at most)."""
-    reach_m: float = 0.02
-    """τ of eq 9: a scan counts up to this distance from its canonicalised vertices; also the
-    distance at which all signed distances are cut off."""
-    fade_start: float = 0.5
-    """Share of `reach_m` from which a scan's influence fades."""
-    agreement: tuple[float, float] = (0.35, 0.65)
-    """Share of common bone weights between a point and the posed surface closest to it below which
-    that surface belongs to another part of the body (0 influence), and from which it is its own."""
-    back_quality: float = 0.3
-    """Of the side a photo does not show, against 1 of the side it shows."""
     reference_quality: float = 2.0
     """Of the scan that lies closest to the template: the reference frame of the paper."""
     pocket_m: float = 0.15
@@ -65,11 +53,6 @@ class FuseSettings:
     """Only straight behind the surface (41°); beside its border, under an arm, air stays air."""
     pocket_stride: int = 4
     """Pockets are found on every so many samples of the grid."""
-    neighbours: int = 4
-    """Canonicalised vertices whose weights a point takes."""
-    template_joints: tuple[int, ...] = WRISTS_AND_FINGERS
-    """What follows these joints stays the template's: fingers are finer than what photos of whole
-    people show (the paper's thresholds have the same effect on hands)."""
     face_budget: int = 50_000
     max_edge: float = 2.6
     """Longest edge in units of √(area / faces); an even mesh has 1.5."""
@@ -79,74 +62,14 @@ class FuseSettings:
     """Influence from which the scans give a vertex its colour."""
     chunk: int = 200_000
     """Points per query; bounds the memory of their 55 weights (44 MB)."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observation:
-    """What one scan says about N points of the bind pose."""
-
-    distance: Float[Tensor, " N"]
-    """Signed, metres, positive outside, cut off at the reach."""
-    influence: Float[Tensor, " N"]
-    """0 to 1: how far the scan replaces the template here."""
-    quality: Float[Tensor, " N"]
-    """Against the other scans."""
-    weights: Float[Tensor, "N J"]
-    colours: Float[Tensor, "N 3"]
-
-
-class Observer:
-    """Answers for points of the bind pose what one scan saw there; owns its spatial indices."""
-
-    def __init__(self, scan: Scan, rating: float, template_joints: tuple[int, ...]) -> None:
-        of_template = scan.posed.mesh.weights[:, list(template_joints)].sum(1)
-        trusted = (scan.confidence > 0) & (of_template < 0.5)
-        self.scan = scan
-        self.rating = rating
-        self.trusted_bind = scan.bind_vertices[trusted]
-        self._trusted_weights = scan.posed.mesh.weights[trusted]
-        self._surface = SurfaceQuery(scan.posed.mesh.vertices, scan.posed.mesh.faces)
-        self._normals = vertex_normals(scan.posed.mesh.vertices, scan.posed.mesh.faces)
-        # n' = B^-T n for v' = B v, so the normal in the bind pose is Bᵀ n'.
-        turn = blended_matrices(self._trusted_weights, scan.camera_from_bind)[:, :3, :3]
-        turned = torch.einsum("vij,vi->vj", turn, self._normals[trusted])
-        self.trusted_normals = torch.nn.functional.normalize(turned, dim=-1)
-
-    def samples(self, grid: Grid, reach_m: float) -> Int[Tensor, " M"]:
-        """Return the samples of a grid within reach of the canonicalised vertices."""
-        boxes = samples_near(grid, self.trusted_bind, reach_m)
-        points = sample_positions(grid, boxes)
-        return boxes[nearest_vertices(points, self.trusted_bind, 1, reach_m).found[:, 0]]
-
-    def observe(self, points: Float[Tensor, "N 3"], settings: FuseSettings) -> Observation:
-        """Carry points into the photo's pose and measure them against the posed surface (eq 8).
-
-        Args:
-            points: Bind pose, body frame, metres.
-            settings: See there.
-        """
-        reach, mesh = settings.reach_m, self.scan.posed.mesh
-        nearest = nearest_vertices(points, self.trusted_bind, settings.neighbours, reach)
-        weights = mean_of_nearest(nearest, self._trusted_weights)
-        posed = pose(points, weights, self.scan.camera_from_bind)
-        closest = self._surface.closest_points(posed, 2 * reach)
-        at = partial(interpolate_at, closest, mesh.faces)
-        outward = ((posed - at(mesh.vertices)) * at(self._normals)).sum(1)
-        agreement = 1 - (at(mesh.weights) - weights).abs().sum(1) / 2
-        is_front = at(self.scan.posed.is_front.float()[:, None])[:, 0]
-        influence = (
-            at(self.scan.confidence[:, None])[:, 0]
-            * smoothstep(agreement, *settings.agreement)
-            * (1 - smoothstep(nearest.distance[:, 0] / reach, settings.fade_start, 1.0))
-            * (1 - weights[:, list(settings.template_joints)].sum(1))
-        )
-        return Observation(
-            distance=torch.where(outward < 0, -1, 1) * closest.distance.clamp(max=reach),
-            influence=torch.where(nearest.found[:, 0] & closest.found, influence, 0.0),
-            quality=self.rating * (is_front + (1 - is_front) * settings.back_quality),
-            weights=weights,
-            colours=at(mesh.colours),
-        )
+    arm_offset_m: tuple[float, float] = (0.035, 0.06)
+    """What follows shoulders and elbows loses its influence between these distances from the
+    template: no sleeve is as wide, but a strip of the trunk taken for the arm beside it is."""
+    carve_margin_m: tuple[float, float] = (0.005, 0.02)
+    """Distance outside the person in a photo from which, and at which fully, a sample is air: a
+    fitted pose is off by about as much."""
+    carve_depth_m: float = 0.015
+    """The template loses at most this much: a wrong pose must not cost a limb."""
 
 
 def fuse(
@@ -164,17 +87,11 @@ def fuse(
     seen = torch.cat([observer.trusted_bind for observer in observers])
     grid = grid_around(
         torch.cat([template.vertices[template.faces.flatten()], seen]),
-        2 * settings.reach_m,
+        2 * settings.observe.reach_m,
         settings.voxel_m,
         settings.max_samples,
     )
-    volume = _integrate(
-        observers,
-        grid,
-        _fill_pockets(observers, grid, _template_volume(template, grid, settings), settings),
-        settings=settings,
-        report=report,
-    )
+    volume = _integrate(observers, grid, template, settings=settings, report=report)
     solid = solid_part(volume.view(grid.shape))
     surface = marching_cubes(Volume(values=solid, origin=grid.origin, voxel_m=grid.voxel_m))
     # Parts that touch at a corner of a voxel only are one solid, but two surfaces.
@@ -190,13 +107,21 @@ def _observers(
     scans: Sequence[Scan], template: SkinnedMesh, settings: FuseSettings
 ) -> list[Observer]:
     """One observer per scan; the scan closest to the template is the reference frame (paper)."""
+    body = SurfaceQuery(template.vertices, template.faces)
+    scans = [_without_stray_arms(scan, body, settings) for scan in scans]
     reference = min(range(len(scans)), key=lambda k: chamfer_to_template(scans[k], template))
     return [
-        Observer(
-            scan, settings.reference_quality if k == reference else 1.0, settings.template_joints
-        )
+        Observer(scan, settings.reference_quality if k == reference else 1.0, settings.observe)
         for k, scan in enumerate(scans)
     ]
+
+
+def _without_stray_arms(scan: Scan, body: SurfaceQuery, settings: FuseSettings) -> Scan:
+    start, end = settings.arm_offset_m
+    distance = body.closest_points(scan.bind_vertices, end).distance
+    on_arm = scan.posed.mesh.weights[:, list(settings.observe.arm_joints)].sum(1)
+    stray = smoothstep(distance, start, end) * smoothstep(on_arm, 0.3, 0.7)
+    return replace(scan, confidence=scan.confidence * (1 - stray))
 
 
 def chamfer_to_template(scan: Scan, template: SkinnedMesh) -> float:
@@ -216,7 +141,7 @@ def _template_volume(
 
     The template's closed components (skin, eyes) are united, whichever lies inside the other.
     """
-    reach, vertices, faces = settings.reach_m, template.vertices, template.faces
+    reach, vertices, faces = settings.observe.reach_m, template.vertices, template.faces
     component = face_components(faces, len(vertices))
     parts = [SurfaceQuery(vertices, faces[component == k]) for k in torch.unique(component)]
     volume = torch.full((grid.size,), torch.nan, device=vertices.device)
@@ -235,43 +160,123 @@ def _fill_pockets(
     volume: Float[Tensor, " M"],
     settings: FuseSettings,
 ) -> Float[Tensor, " M"]:
-    """Unite the template with what lies straight behind the scans' surfaces."""
+    """Unite the template with what lies straight behind the scans' surfaces of trunk and legs."""
     coarse = coarsened(grid, settings.pocket_stride)
     distance = pocket_distance(
         sample_positions(coarse, torch.arange(coarse.size, device=volume.device)),
-        torch.cat([observer.trusted_bind for observer in observers]),
-        torch.cat([observer.trusted_normals for observer in observers]),
+        torch.cat([observer.trusted_bind[observer.is_wide] for observer in observers]),
+        torch.cat([observer.trusted_normals[observer.is_wide] for observer in observers]),
         max_distance_m=settings.pocket_m,
         min_cosine=settings.pocket_cosine,
     )
     pocket = refined(distance, coarse, grid, settings.pocket_stride)
-    return torch.minimum(volume, pocket.clamp(-settings.reach_m, settings.reach_m))
+    return torch.minimum(volume, pocket.clamp(-settings.observe.reach_m, settings.observe.reach_m))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Evidence:
+    """What all scans together say about M samples; added to in place, scan by scan."""
+
+    total: Float[Tensor, " M"]
+    """Σ_p q_p o_p S_p: q the quality of scan p, o its influence, S its signed distance."""
+    share: Float[Tensor, " M"]
+    """Σ_p q_p o_p"""
+    left: Float[Tensor, " M"]
+    """Π_p (1 − o_p): what the template keeps."""
+
+    def add(
+        self,
+        samples: Int[Tensor, " N"],
+        distance: Float[Tensor, " N"],
+        influence: Float[Tensor, " N"],
+        quality: Float[Tensor, " N"],
+    ) -> None:
+        """Take in one scan's word on some samples."""
+        self.total[samples] += quality * influence * distance
+        self.share[samples] += quality * influence
+        self.left[samples] *= 1 - influence
+
+    def fused(self, template: Float[Tensor, " M"]) -> Float[Tensor, " M"]:
+        """S = (1 − left) Σ q o S / Σ q o + left S_T (eq 9, with a blend for its switch)."""
+        mean = self.total / self.share.clamp(min=1e-9)
+        blend = (1 - self.left) * mean + self.left * template
+        return torch.where(self.share > 0, blend, template)
 
 
 def _integrate(
     observers: Sequence[Observer],
     grid: Grid,
-    template_volume: Float[Tensor, " M"],
+    template: SkinnedMesh,
     *,
     settings: FuseSettings,
     report: Report,
 ) -> Float[Tensor, " M"]:
-    """Replace the template's signed distances by the scans' mean, as far as they observed (eq 9).
-
-    S = α Σ_p q_p o_p S_p / Σ_p q_p o_p + (1 − α) S_T with α = 1 − Π_p (1 − o_p): o the influence,
-    q the quality of scan p at that sample.
-    """
-    total, share, left = (torch.zeros_like(template_volume) for _ in range(3))
-    left += 1
+    """Signed distances of all scans and the template at the samples of the grid."""
+    body = _template_volume(template, grid, settings)
+    base = _fill_pockets(observers, grid, body, settings)
+    evidence = _Evidence(
+        total=torch.zeros_like(base), share=torch.zeros_like(base), left=torch.ones_like(base)
+    )
     for k, observer in enumerate(observers):
-        report("fuse", k / len(observers))
-        for part in observer.samples(grid, settings.reach_m).split(settings.chunk):
-            seen = observer.observe(sample_positions(grid, part), settings)
-            total[part] += seen.quality * seen.influence * seen.distance
-            share[part] += seen.quality * seen.influence
-            left[part] *= 1 - seen.influence
-    mean = total / share.clamp(min=1e-9)
-    return torch.where(share > 0, (1 - left) * mean + left * template_volume, template_volume)
+        report("fuse", 0.6 * k / len(observers))
+        for part in observer.samples(grid).split(settings.chunk):
+            seen = observer.observe(sample_positions(grid, part))
+            evidence.add(part, seen.distance, seen.influence, seen.quality)
+    report("fuse", 0.6)
+    solid = (evidence.fused(base) < 0) & (body > -settings.carve_depth_m)
+    for part in torch.nonzero(solid)[:, 0].split(settings.chunk):
+        shell = _shell(part, sample_positions(grid, part), body, template, settings=settings)
+        for observer in observers:
+            _carve(evidence, shell, observer, settings)
+    return evidence.fused(base)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shell:
+    """Solid samples outside the template or just below its surface."""
+
+    samples: Int[Tensor, " N"]
+    points: Float[Tensor, "N 3"]
+    may_go: Float[Tensor, " N"]
+    """0 from the depth in the template down to which nothing is taken away, rising to 1."""
+    is_at_body: Bool[Tensor, " N"]
+    weights: Float[Tensor, "N J"]
+    """The template's, of those at the body."""
+
+
+def _shell(
+    samples: Int[Tensor, " N"],
+    points: Float[Tensor, "N 3"],
+    body: Float[Tensor, " M"],
+    template: SkinnedMesh,
+    *,
+    settings: FuseSettings,
+) -> _Shell:
+    depth = settings.carve_depth_m
+    nearest = nearest_vertices(points, template.vertices, 1, settings.observe.carve_reach_m)
+    return _Shell(
+        samples=samples,
+        points=points,
+        may_go=smoothstep(body[samples], -depth, -depth / 3),
+        is_at_body=nearest.found[:, 0],
+        weights=template.weights[nearest.index[:, 0]],
+    )
+
+
+def _carve(evidence: _Evidence, shell: _Shell, observer: Observer, settings: FuseSettings) -> None:
+    """Add a scan's word that samples are air: in its photo they lie outside the person."""
+    outside, weights = observer.outside(shell.points)
+    agreement = 1 - (shell.weights - weights).abs().sum(1) / 2
+    # Far from the template there is nothing to agree with.
+    agreement = torch.where(shell.is_at_body, agreement, 1.0)
+    influence = (
+        smoothstep(outside, *settings.carve_margin_m)
+        * smoothstep(agreement, *settings.observe.agreement)
+        * shell.may_go
+        * (1 - weights[:, list(settings.observe.template_joints)].sum(1))
+    )
+    quality = torch.full_like(influence, observer.rating)
+    evidence.add(shell.samples, outside.clamp(max=settings.observe.reach_m), influence, quality)
 
 
 def _attach(
@@ -287,13 +292,13 @@ def _attach(
     colours, share = torch.zeros_like(vertices), torch.zeros_like(vertices[:, 0])
     left = torch.ones_like(share)
     for observer in observers:
-        seen = observer.observe(vertices, settings)
+        seen = observer.observe(vertices)
         pull = seen.quality * seen.influence
         weights += pull[:, None] * seen.weights
         colours += pull[:, None] * seen.colours
         share, left = share + pull, left * (1 - seen.influence)
     scale = share.clamp(min=1e-9)[:, None]
-    nearest = nearest_vertices(vertices, template.vertices, settings.neighbours, torch.inf)
+    nearest = nearest_vertices(vertices, template.vertices, settings.observe.neighbours, torch.inf)
     body = mean_of_nearest(nearest, template.weights)
     weights = (1 - left)[:, None] * weights / scale + left[:, None] * body
     weights = smooth_attributes(weights, faces, settings.weight_smoothing, 0.5)

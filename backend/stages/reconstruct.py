@@ -21,6 +21,9 @@ class ReconstructSettings:
     3 cm on a pixel of 4.5 mm, stated as an angle (81°) so that it holds at every resolution."""
     max_step_m: float = 0.03
     """The same for coarse pixels, on which a step of this height looks like a slope."""
+    rim_step_m: float = 0.06
+    """At the outline every rounded surface is steep: within a pixel of 5 mm a trunk of radius 30 cm
+    sinks by √(2·30·0.5) = 5.5 cm. Only more than that is a wall there."""
     border_px: float = 2.0
     """The surface this close to the photo's border is a cut, not an outline."""
 
@@ -42,12 +45,7 @@ def reconstruct(
     sheets = close_sheets(maps.level)
     depth = sheet_depth(sheets, maps.depth, settings.thickness_m)
     vertices = back_project(sheets.position_px, depth, maps.camera)
-    walls = is_wall(
-        vertices,
-        sheets.faces,
-        max_slope=settings.max_slope,
-        max_step_m=settings.max_step_m,
-    )
+    walls = _walls(vertices, sheets, settings)
     is_observed = torch.ones(len(vertices), dtype=torch.bool, device=vertices.device)
     is_observed[sheets.faces[walls].flatten()] = False
     is_observed &= ~_is_cut(sheets, maps, photo_size, settings.border_px)
@@ -71,6 +69,15 @@ def back_project(
     ones = torch.ones_like(depth)[:, None]
     rays = torch.cat([position_px, ones], 1) @ torch.linalg.inv(camera.intrinsics).T
     return rays * depth[:, None]
+
+
+def _walls(
+    vertices: Float[Tensor, "V 3"], sheets: Sheets, settings: ReconstructSettings
+) -> Bool[Tensor, " F"]:
+    faces, slope = sheets.faces, settings.max_slope
+    inner = is_wall(vertices, faces, max_slope=slope, max_step_m=settings.max_step_m)
+    rim = is_wall(vertices, faces, max_slope=torch.inf, max_step_m=settings.rim_step_m)
+    return torch.where((faces >= sheets.rim_start).any(1), rim, inner)
 
 
 def _per_vertex(attribute: Float[Tensor, "2 N C"], sheets: Sheets) -> Float[Tensor, "V C"]:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
+from backend.geometry.observer import ObserverRules
 from backend.geometry.remesh import is_manifold
 from backend.geometry.signed_distance import SurfaceQuery
 from backend.stages.canonicalize import CanonicalizeSettings, canonicalize
@@ -12,7 +13,7 @@ from backend.stages.fuse import FuseSettings, fuse
 from backend.stages.reconstruct import ReconstructSettings, reconstruct
 from backend.types import Scan, SkinnedMesh, SurfaceMaps
 
-COARSE = FuseSettings(voxel_m=0.012, reach_m=0.03, face_budget=8_000)
+COARSE = FuseSettings(voxel_m=0.012, observe=ObserverRules(reach_m=0.03), face_budget=8_000)
 Poses = Callable[..., torch.Tensor]
 Maps = Callable[..., SurfaceMaps]
 
@@ -108,6 +109,6 @@ def test_every_scan_contributes(template: SkinnedMesh, scan_of: Callable[..., Sc
 
 
 def test_memory_of_the_grid_is_bounded(template: SkinnedMesh, scan_of: Callable[..., Scan]) -> None:
-    settings = FuseSettings(voxel_m=0.002, reach_m=0.03, max_samples=300_000, face_budget=4_000)
+    settings = FuseSettings(voxel_m=0.002, max_samples=300_000, face_budget=4_000)
     fused = fuse([scan_of(template, {}, 0.0)], template, settings, report=quiet)
     assert len(fused.faces) <= 4_000
