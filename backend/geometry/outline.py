@@ -128,7 +128,8 @@ def _outline(
     steps_away = np.asarray(ndimage.distance_transform_edt(~person))
     distance = (steps_away - 0.5).clip(0) * step * known
     around = ndimage.binary_erosion(known, np.ones((3, 3)), iterations=2)
-    found = np.argwhere(person & ~ndimage.binary_erosion(person) & around)[:, ::-1]
+    inner = np.asarray(ndimage.binary_erosion(person), bool)
+    found = np.argwhere(person & ~inner & around)[:, ::-1]
     if len(found) == 0:
         return distance, corner, size, np.zeros((count, 2)), 0.0
     chosen = found[np.linspace(0, len(found) - 1, count).round().astype(int)]
