@@ -1,0 +1,19 @@
+"""The files of `backend/assets` are those that its README describes."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).resolve().parents[1] / "backend/assets"
+
+
+@pytest.mark.parametrize("name", ["anny55.npz", "base_mesh_helpers.npz"])
+def test_asset_has_the_recorded_digest(name: str) -> None:
+    digest = hashlib.sha256((FOLDER / name).read_bytes()).hexdigest()
+    assert digest in (FOLDER / "README.md").read_text()
+
+
+def test_assets_stay_small() -> None:
+    size_bytes = sum(path.stat().st_size for path in FOLDER.rglob("*") if path.is_file())
+    assert size_bytes < 20_000_000
