@@ -3,16 +3,15 @@
 import atexit
 import contextlib
 import functools
-import os
 import shutil
-import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 import warp as wp
+
+from backend.native_messages import native_messages_dropped
 
 
 @functools.cache
@@ -20,7 +19,7 @@ def start() -> None:
     """Initialise Warp once: no banner, and compiled kernels kept where we may write."""
     wp.config.log_level = wp.LOG_ERROR
     # Without CUDA, Warp's library writes a line that no setting silences; PyTorch knows it already.
-    with contextlib.nullcontext() if torch.cuda.is_available() else _native_errors_muted():
+    with contextlib.nullcontext() if torch.cuda.is_available() else native_messages_dropped():
         try:
             wp.init()
         except OSError:  # the home directory is read-only or absent: keep the kernels for this run
@@ -47,18 +46,3 @@ def _directory_of_this_run() -> str:
     directory = tempfile.mkdtemp(prefix="photo-avatar-kernels-")
     atexit.register(shutil.rmtree, directory, ignore_errors=True)
     return directory
-
-
-@contextlib.contextmanager
-def _native_errors_muted() -> Iterator[None]:
-    if sys.stderr is None:  # a process without a console has no such file
-        yield
-        return
-    kept = os.dup(2)
-    with Path(os.devnull).open("wb") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)

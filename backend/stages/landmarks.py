@@ -7,12 +7,7 @@ that agree is steadier than any of them, and the mean of their masks is better (
 cut-outs 0.972 -> 0.975 on grey, 0.956 -> 0.963 on a textured background).
 """
 
-import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -34,6 +29,7 @@ from backend.geometry.pose_points import (
     SHOULDERS,
     SHOWN_VISIBILITY,
 )
+from backend.native_messages import native_messages_dropped
 from backend.types import Landmarks
 from shared.errors import NoPersonFound
 
@@ -86,7 +82,7 @@ class LandmarkDetector:
 
     def __init__(self, settings: LandmarkSettings | None = None) -> None:
         self._settings = settings or LandmarkSettings()
-        with _native_messages_dropped():
+        with native_messages_dropped():
             self._people = _people_graph(self._settings.main_score)
             self._holistic = Holistic(
                 static_image_mode=True,
@@ -120,7 +116,7 @@ class LandmarkDetector:
             NoPersonFound: Nobody was found.
         """
         image = _eight_bits(color, self._settings.work_side_px)
-        with _native_messages_dropped():
+        with native_messages_dropped():
             people = self._find_people(image)
             main, passes = self._look_at_main(image, people)
         if main is None:
@@ -241,20 +237,6 @@ def _people_graph(score: float) -> SolutionBase:
             "posedetectioncpu__TensorsToDetectionsCalculator.min_score_thresh": score
         },
     )
-
-
-@contextmanager
-def _native_messages_dropped() -> Iterator[None]:
-    """MediaPipe's C++ part writes warnings of its own inner workings; no option stops it."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    try:
-        with Path(os.devnull).open("w") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
 
 
 def _person(
