@@ -5,6 +5,7 @@ P photos, K keypoints of the body, D bones, 2 hands (left, right) of 16 joints.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -37,19 +38,13 @@ TRUNK_BONES = (
     ("right_shoulder", "left_shoulder"), ("right_hip", "left_hip"),
     ("left_hip", "left_shoulder"), ("right_hip", "right_shoulder"),
 )  # fmt: skip
-LIMB_BONES = tuple(
-    (f"{side}_{start}", f"{side}_{end}")
-    for start, end in (
-        ("shoulder", "elbow"),
-        ("elbow", "wrist"),
-        ("hip", "knee"),
-        ("knee", "ankle"),
-    )
-    for side in _SIDES
+ARM_BONES, LEG_BONES = (
+    tuple((f"{side}_{start}", f"{side}_{end}") for start, end in pairwise(limb) for side in _SIDES)
+    for limb in (("shoulder", "elbow", "wrist"), ("hip", "knee", "ankle"))
 )
 FOOT_BONES = tuple((f"{side}_heel", f"{side}_big_toe") for side in _SIDES)
 HEAD_BONES = tuple((f"{side}_ear", "nose") for side in _SIDES)
-BONES = TRUNK_BONES + LIMB_BONES + FOOT_BONES + HEAD_BONES
+BONES = TRUNK_BONES + ARM_BONES + LEG_BONES + FOOT_BONES + HEAD_BONES
 """Pairs of keypoints whose direction in space is a target."""
 
 _FINGERS = (("thumb", 1), ("index", 5), ("middle", 9), ("ring", 13), ("pinky", 17))
@@ -59,6 +54,9 @@ HAND_LANDMARKS = (0, *(first + k for _, first in _FINGERS for k in range(3)))
 """The landmark of MediaPipe's 21 at each of `HAND_JOINTS`; fingertips have no joint."""
 HAND_PARENTS = tuple(0 if k % 3 == 0 else k for k in range(15))
 """Row in `HAND_JOINTS` of the start of each of a hand's 15 bones; bone k ends at row k + 1."""
+
+NEAREST_M = 0.3
+"""Least distance of a person."""
 
 STANDING_HEIGHT_M = 1.65
 """Of MediaPipe's world landmarks' average person; sets the unit of image errors."""
@@ -92,7 +90,7 @@ class StandingGate:
     """Largest angle between the image's vertical and the line from the ankles to the shoulders."""
     knee_rad: float = 1.05
     """Largest flexion of a visible knee."""
-    straight_knee_rad: float = 0.52
+    straight_knee_rad: float = 0.65
     """A knee of a standing person that the landmarks show below this is straight."""
     seen_weight: float = 0.25
     """Keypoints below (visibility 0.5) say nothing about the stance."""
@@ -155,19 +153,20 @@ def hand_joint_rows(joint_names: Sequence[str], device: torch.device) -> Int[Ten
 
 
 def world_translation(
-    targets: LandmarkTargets, intrinsics: Float[Tensor, "P 3 3"], nearest_m: float
+    targets: LandmarkTargets, intrinsics: Float[Tensor, "P 3 3"]
 ) -> Float[Tensor, "P 3"]:
     """Return where MediaPipe's world origin (between the hips) is before the camera, m.
+
+    Depths below `NEAREST_M` are raised to it.
 
     Args:
         targets: World landmarks and where they are seen.
         intrinsics: Of the whole photos.
-        nearest_m: Depths below are raised to it.
     """
     # a trace of weight for all, so that a photo of a mere hand still has a solution
     weights = targets.weights.clamp(min=0.01)
     found = translation_before_camera(targets.world_m, targets.points_px, weights, intrinsics)
-    return torch.cat([found[:, :2], found[:, 2:].clamp(min=nearest_m)], dim=1)
+    return torch.cat([found[:, :2], found[:, 2:].clamp(min=NEAREST_M)], dim=1)
 
 
 def keypoint_shares(face: float, hip: float) -> Float[Tensor, " K"]:
@@ -178,9 +177,9 @@ def keypoint_shares(face: float, hip: float) -> Float[Tensor, " K"]:
     return torch.tensor(list(shares.values()))
 
 
-def bone_shares(foot: float, head: float) -> Float[Tensor, " D"]:
-    """Return the weights of `BONES`: 1, and less for feet and head."""
-    shares = dict.fromkeys(BONES, 1.0)
+def bone_shares(arm: float, foot: float, head: float) -> Float[Tensor, " D"]:
+    """Return the weights of `BONES`: 1, and less for arms, feet and head."""
+    shares = dict.fromkeys(BONES, 1.0) | dict.fromkeys(ARM_BONES, arm)
     shares |= dict.fromkeys(FOOT_BONES, foot) | dict.fromkeys(HEAD_BONES, head)
     return torch.tensor(list(shares.values()))
 

@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from backend.body import hinges as bends
 from backend.body import landmark_targets as marks
 from backend.body import priors, reduced
 from backend.body.model import BodyModel
@@ -31,8 +32,6 @@ from backend.types import BodyFit, Report, View
 
 STAGE = "fit_body"
 REPORT_EVERY = 5
-NEAREST_M = 0.3
-"""Least distance of a person to start from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +52,7 @@ class FitBodySettings:
     """Second start of the age (0.33 = child). A kink of Anny's basis at 0.667 holds fits that start
     from there; None: adults only."""
     child_margin: float = 0.30
-    """Share by which the child must fit better. Landmarks hardly tell: as children, 20 adults fit
-    up to 8 % better, one child 4 % worse."""
+    """Share by which the child must fit better; most adults fit up to 8 % better as children."""
     pose_rate: float = 0.05
     """Adam's step, rad."""
     root_rate: float = 0.03
@@ -74,8 +72,10 @@ class FitBodySettings:
     """MediaPipe's hips lie elsewhere than the body's; worst joint of every second photo at 1."""
     direction_weight: float = 60.0
     """u²; 20 to 40 gives the wrong depth in folded poses, 120 costs 2-D error."""
+    arm_direction: float = 0.3
+    """Share of `direction_weight`: the landmarks' arms are far less sure in depth than trunk and
+    legs; views of one person agree to 69 mm instead of 74."""
     foot_direction: float = 0.5
-    """Share of `direction_weight`: short bones, noisy depth."""
     head_direction: float = 0.3
     pose_weight: float = 0.6
     """u² / rad²; hidden arms hang closer to the truth than at 0.2, folded poses do not mind."""
@@ -94,7 +94,7 @@ class FitBodySettings:
     """Flexion of a leg that people call straight."""
     hand_scale: float = 3.0
     """u"""
-    hand_point_weight: float = 0.1
+    hand_point_weight: float = 0.5
     hand_direction_weight: float = 2.0
     """u²"""
     trunk_weight: float = 100.0
@@ -128,7 +128,7 @@ class _Problem:
     intrinsics: Float[Tensor, "P 3 3"]
     unit_px: Float[Tensor, " P"]
     prior: priors.PosePrior
-    hinges: priors.Hinges
+    hinges: bends.Hinges
     trunk: Trunk
     shapes: priors.ShapeRange
     hand_joints: Int[Tensor, "2 16"]
@@ -183,8 +183,10 @@ def _problem(views: Sequence[View], body: BodyModel, settings: FitBodySettings) 
     mean = body.bind(body.mean_shape)
     device = mean.joints.device
     keypoint_weights = marks.keypoint_shares(settings.face_weight, settings.hip_weight)
-    bone_weights = marks.bone_shares(settings.foot_direction, settings.head_direction)
-    depth = marks.world_translation(targets, intrinsics, NEAREST_M)[:, 2]
+    bone_weights = marks.bone_shares(
+        settings.arm_direction, settings.foot_direction, settings.head_direction
+    )
+    depth = marks.world_translation(targets, intrinsics)[:, 2]
     return _Problem(
         body=reduced.reduced_body(body, marks.USED_KEYPOINTS, settings.surface_points, generator),
         targets=targets,
@@ -194,7 +196,7 @@ def _problem(views: Sequence[View], body: BodyModel, settings: FitBodySettings) 
         intrinsics=intrinsics,
         unit_px=0.01 * marks.STANDING_HEIGHT_M * intrinsics[:, 0, 0] / depth,
         prior=priors.pose_prior(body, mean.joints),
-        hinges=priors.hinges(body, mean.joints),
+        hinges=bends.hinges(body, mean.joints),
         trunk=trunk_of(body, mean),
         shapes=priors.shape_range(body),
         hand_joints=marks.hand_joint_rows(body.joint_names, device),
@@ -206,18 +208,17 @@ def _problem(views: Sequence[View], body: BodyModel, settings: FitBodySettings) 
 
 
 def _start(problem: _Problem) -> Standing:
-    """The mean body, relaxed, turned by its shoulders and hips."""
-    bind = reduced.bind_reduced(problem.body, problem.shapes.start)
-    targets, mean = problem.targets, problem.prior.mean
-    origin = marks.world_translation(targets, problem.intrinsics, NEAREST_M)
-    return standing_at(problem.body, bind, targets.world_m + origin[:, None], mean)
+    """The mean body as the world landmarks stand."""
+    bind, targets = reduced.bind_reduced(problem.body, problem.shapes.start), problem.targets
+    placed = targets.world_m + marks.world_translation(targets, problem.intrinsics)[:, None]
+    return standing_at(problem.body, bind, problem.hinges, placed, visibility=targets.weights)
 
 
 def _child_of(problem: _Problem, unknowns: Standing, age: float) -> tuple[_Problem, Standing]:
     """Return the same people as children of an age, as much nearer as they are smaller."""
     child = replace(problem, shapes=priors.shape_range(problem.body.model, age))
-    sizes = [reduced.bind_reduced(p.body, p.shapes.start).joints[:, 1] for p in (child, problem)]
-    smaller = (sizes[0].max() - sizes[0].min()) / (sizes[1].max() - sizes[1].min())
+    tall, small = (reduced.bind_reduced(p.body, p.shapes.start).joints for p in (problem, child))
+    smaller = (small.amax(0) - small.amin(0))[1] / (tall.amax(0) - tall.amin(0))[1]
     shape = torch.zeros_like(unknowns.shape)
     return child, replace(unknowns, shape=shape, pelvis=unknowns.pelvis * smaller)
 
@@ -312,8 +313,7 @@ def _cost(
 ) -> Float[Tensor, ""]:
     bind = _bind(problem, unknowns)
     posed = _posed(problem, unknowns, bind)
-    cost = _landmark_cost(problem, posed, settings)
-    cost = cost + _body_cost(problem, unknowns, posed, settings)
+    cost = _landmark_cost(problem, posed, settings) + _body_cost(problem, unknowns, posed, settings)
     if phase.with_outline:
         cost = cost + _outline_cost(problem, unknowns, bind, settings)
     return cost
@@ -364,13 +364,13 @@ def _body_cost(
     """What is known of bodies without a photo."""
     pose, hinges, targets = unknowns.pose, problem.hinges, problem.targets
     is_straight, flexion_rad = targets.is_leg_straight, settings.straight_knee_rad
-    straight = priors.straight_knee_cost(pose, hinges, is_straight, flexion_rad)
+    straight = bends.straight_knee_cost(pose, hinges, is_straight, flexion_rad)
     lines = marks.lines_up(posed.keypoints, posed.joints[:, 0])
     arms, spine = posed.joints[:, problem.arm_joints], posed.matrices[:, problem.spine]
     return (
         settings.pose_weight * priors.pose_cost(pose, problem.prior)
-        + settings.limit_weight * priors.limit_cost(pose, hinges)
-        + settings.off_axis_weight * priors.off_axis_cost(pose, hinges)
+        + settings.limit_weight * bends.limit_cost(pose, hinges)
+        + settings.off_axis_weight * bends.off_axis_cost(pose, hinges)
         + settings.straight_knee_weight * straight
         + settings.upright_weight
         * priors.upright_cost(lines, targets.is_standing, settings.upright_scale)

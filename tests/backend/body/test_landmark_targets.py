@@ -92,7 +92,7 @@ def test_bones_out_of_the_photo_have_no_weight_but_the_trunk_keeps_a_little() ->
 
 
 def test_world_translation_finds_the_distance() -> None:
-    found = world_translation(targets_of(standing()), CAMERA.intrinsics[None], 0.3)
+    found = world_translation(targets_of(standing()), CAMERA.intrinsics[None])
     assert torch.allclose(found, torch.tensor([[0.0, 0.0, 4.0]]), atol=1e-3)
 
 
