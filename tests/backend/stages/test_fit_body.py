@@ -22,9 +22,7 @@ CAMERA = Camera(
 )
 NOBODY_STANDS = StandingGate(roll_rad=0.0)
 """The true landmarks do not lean; the remedy for MediaPipe's would only disturb."""
-QUICK = FitBodySettings(
-    child_age=None, pose_steps=60, age_steps=30, outline_steps=20, gate=NOBODY_STANDS
-)
+QUICK = FitBodySettings(pose_steps=60, age_steps=30, outline_steps=20, gate=NOBODY_STANDS)
 ARM_UP = {16: (0.0, 0.0, 1.6), 18: (0.0, -0.6, 0.3)}
 STEP = {1: (-0.5, 0.0, 0.1), 4: (0.6, 0.0, 0.0), 17: (0.0, 0.6, 0.2)}
 
@@ -149,6 +147,12 @@ def test_progress_grows_from_0_to_1(body: Anny55, views: list[View]) -> None:
     fit_body(views[:1], body, few, report=lambda _, fraction: seen.append(fraction))
     assert seen == sorted(seen)
     assert (seen[0], seen[-1]) == (0.0, 1.0)
+
+
+def test_a_child_is_looked_for_on_request(body: Anny55, views: list[View]) -> None:
+    few = replace(QUICK, child_age=0.35, child_margin=-9.0, pose_steps=6, age_steps=6)
+    fit = fit_body(views[:1], body, replace(few, outline_steps=1), report=ignore)
+    assert fit.shape[body.shape_names.index("age")] < 0.5
 
 
 def test_giving_up_stops_the_fit(body: Anny55, views: list[View]) -> None:
