@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
+from scipy.ndimage import maximum_filter1d
 from torch import Tensor
 
 
@@ -56,15 +58,12 @@ def samples_near(grid: Grid, points: Float[Tensor, "N 3"], radius_m: float) -> I
     index = ((points - grid.origin) / grid.voxel_m).round().long()
     limits = torch.tensor(grid.shape, device=points.device)
     index = index[((index >= 0) & (index < limits)).all(1)]
-    marked = torch.zeros(grid.shape, device=points.device)
-    marked[index[:, 0], index[:, 1], index[:, 2]] = 1
+    marked = np.zeros(grid.shape, np.uint8)
+    marked[tuple(index.cpu().numpy().T)] = 1
     reach = int(radius_m / grid.voxel_m) + 1
-    volume = marked[None, None]
     for axis in range(3):
-        kernel, padding = [1, 1, 1], [0, 0, 0]
-        kernel[axis], padding[axis] = 2 * reach + 1, reach
-        volume = torch.nn.functional.max_pool3d(volume, kernel, stride=1, padding=padding)
-    return torch.nonzero(volume.flatten())[:, 0]
+        maximum_filter1d(marked, 2 * reach + 1, axis, output=marked, mode="constant")
+    return torch.from_numpy(np.flatnonzero(marked)).to(points.device)
 
 
 def coarsened(grid: Grid, stride: int) -> Grid:

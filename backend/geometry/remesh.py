@@ -9,8 +9,8 @@ from manifold3d import Error, Manifold, Mesh64
 from torch import Tensor
 
 STEPS = 12
-"""Of the search for the tolerance; each halves (in the logarithm) a range of 10^5."""
-TOLERANCE_RANGE_M = (1e-6, 0.1)
+"""Of the search for the tolerance; each halves (in the logarithm) a range of 10^3."""
+TOLERANCE_RANGE_M = (1e-4, 0.1)
 LONG_EDGE_M = 1.0
 """Beyond this a longest edge is no limit for a person."""
 ENOUGH = 0.9
@@ -46,7 +46,7 @@ def decimate(
 ) -> tuple[Float[Tensor, "W 3"], Int[Tensor, "G 3"]]:
     """Return a closed mesh of at most `face_budget` faces, 90 % of it if possible.
 
-    The surface moves by the least tolerance (by bisection, 1 micrometre to 10 cm) that meets the
+    The surface moves by the least tolerance (by bisection, 0.1 mm to 10 cm) that meets the
     budget; edges longer than `max_edge_m` are then split, and that counts. Without a longest edge
     the vertices are a subset of the given ones. Values at vertices are for the caller to carry
     over by closest points. A mesh within the budget is returned as it is.

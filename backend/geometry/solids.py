@@ -10,8 +10,10 @@ from torch import Tensor
 def enclosed(is_free: Bool[Tensor, "X Y Z"]) -> Bool[Tensor, "X Y Z"]:
     """Return the free samples that no path of free neighbours (6) joins to the volume's border."""
     labels = np.asarray(label(is_free.cpu().numpy(), connectivity=1))
-    at_border = np.unique(np.concatenate([_border(labels, axis) for axis in range(3)]))
-    reached = torch.from_numpy(np.isin(labels, at_border)).to(is_free.device)
+    is_reached = np.zeros(labels.max() + 1, bool)
+    for axis in range(3):
+        is_reached[_border(labels, axis)] = True
+    reached = torch.from_numpy(is_reached[labels]).to(is_free.device)
     return is_free & ~reached
 
 

@@ -54,7 +54,7 @@ class FuseSettings:
     pocket_stride: int = 4
     """Pockets are found on every so many samples of the grid."""
     face_budget: int = 50_000
-    max_edge: float = 2.6
+    max_edge: float = 3.3
     """Longest edge in units of √(area / faces); an even mesh has 1.5."""
     weight_smoothing: int = 10
     """Rounds of averaging bone weights with the neighbours on the final surface."""

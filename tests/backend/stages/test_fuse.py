@@ -1,6 +1,7 @@
 """Scans and template become one surface."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
@@ -112,3 +113,17 @@ def test_memory_of_the_grid_is_bounded(template: SkinnedMesh, scan_of: Callable[
     settings = FuseSettings(voxel_m=0.002, max_samples=300_000, face_budget=4_000)
     fused = fuse([scan_of(template, {}, 0.0)], template, settings, report=quiet)
     assert len(fused.faces) <= 4_000
+
+
+def test_what_another_photo_sees_as_air_is_taken_away(
+    template: SkinnedMesh, scan_of: Callable[..., Scan]
+) -> None:
+    chest = (template.weights[:, 9] > 0.5) & (template.vertices[:, 2] > 0)
+    swollen = template.vertices.clone()
+    swollen[chest, 2] += 0.12
+    wrong = scan_of(replace(template, vertices=swollen), {}, 0.0)
+    right = [scan_of(template, {}, yaw) for yaw in (1.57, -1.57)]
+    alone = fuse([wrong], template, COARSE, report=quiet)
+    together = fuse([wrong, *right], template, COARSE, report=quiet)
+    assert alone.vertices[:, 2].max() > template.vertices[chest, 2].max() + 0.09
+    assert distance_mm(together, template).quantile(0.99) < 40
