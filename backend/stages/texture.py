@@ -1,44 +1,70 @@
-"""Photos -> one colour per vertex: by visibility and angle, exposure matched, gaps filled."""
+"""Photos -> one colour per vertex: each region from the photo that shows it best."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, grid_sample, max_pool2d
 
+from backend.geometry import colour_blend, colour_regions
+from backend.geometry.colour_sampling import fit_vertex_colours
 from backend.geometry.normals import vertex_normals
 from backend.geometry.skinning import pose
 from backend.geometry.smoothness import fill_attributes
-from backend.render.rasterizer import rasterize
+from backend.render.rasterizer import Raster, mask_iou, rasterize
 from backend.types import SkinnedMesh, View
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextureSettings:
-    """Which photo colours which vertex."""
+    """Which photo colours which vertex. Values were set by looking at samples and real photos."""
 
     min_facing: float = 0.2
     """Cosine between normal and ray below which a surface is seen too obliquely."""
-    facing_power: float = 3.0
-    """The photo that sees a vertex most squarely shall rule; a plain mean blurs."""
+    facing_power: float = 2.0
+    """The score falls with this power of the cosine: sharpness along and across the slope."""
+    enough_pixels_per_edge: float = 4.0
+    """More photo pixels on a mesh edge than this show nothing more of the person."""
+    overlap_power: float = 4.0
+    """The score falls with this power of the overlap (IoU) of surface and mask: where the outline
+    misses its place, so do the colours inside."""
     depth_tolerance_m: float = 0.015
     """A vertex this far behind the visible surface is still that surface."""
     occluder_step_m: float = 0.03
-    """A nearer surface by more than this is another part of the body, whose fitted outline may be
-    off by `margin_body` …"""
+    """A jump of depth from which two surfaces in the photo are different parts of the body, whose
+    fitted outline may be off by `margin_body` …"""
     margin_body: float = 0.006
-    """… as a share of the body's height in the photo; colours this close to an occluder or to the
-    outline are not taken."""
+    """… as a share of the body's height in the photo; colours this close to such a jump, on either
+    side of it, or to the outline are not taken."""
     samples_per_edge: float = 2.0
-    """The photo is averaged down until a mesh edge spans this many pixels: finer detail would only
-    flicker from vertex to vertex."""
+    """First guess: the photo is averaged down until a mesh edge spans this many pixels."""
+    fit_pull: float = 1.0
+    """Weight of that guess against the photo's pixels, in pixels per vertex."""
+    fit_rounds: int = 20
+    """Steps towards the vertex colours that reproduce the photo best."""
+    fewest_shared: int = 50
+    """Vertices that two photos must share for their exposures to be compared."""
     max_gain: float = 1.6
     """Most that exposure matching brightens or darkens a photo."""
-    matching_rounds: int = 10
-    enough: float = 0.02
-    """Total weight from which a vertex counts as seen."""
+    score_rounds: int = 60
+    """Rounds of smoothing the scores over the mesh: about ten edges."""
+    region_power: float = 2.0
+    """The score falls with this power of how well the photo shows the whole side of the part of
+    the body, in comparison: fewer seams."""
+    choice_rounds: int = 30
+    choice_bond: float = 1.0
+    """What agreeing with all neighbours is worth, where the best photo's score is 1."""
+    choice_softness: float = 0.1
+    seam_rounds: int = 2
+    """Rounds of smoothing that make the seam of details: about two edges."""
+    shade_rounds: int = 30
+    """The same of shade: about ten edges."""
+    shift_reach_edges: float = 5.0
+    """Colours that no photo shows are shifted to meet the seen ones, over this length."""
+    speck: float = 0.1
+    """Unseen vertices that differ from all neighbours by this much take the neighbours' colour."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +72,10 @@ class Sighting:
     """What one photo shows at each vertex."""
 
     colours: Float[Tensor, "V 3"]
-    weight: Float[Tensor, " V"]
-    """0 = not seen."""
+    score: Float[Tensor, " V"]
+    """How well it is shown, 0 to 1; 0 = not shown."""
+    is_doubtful: Bool[Tensor, " V"]
+    """Before the camera, but so near an outline that the colour may be another surface's."""
 
 
 def texture(
@@ -59,24 +87,43 @@ def texture(
     """Return sRGB colours of the vertices.
 
     Args:
-        surface: Bind pose; its colours are what vertices take that no photo shows, shifted so that
-            no seam is left where seen and unseen meet.
+        surface: Bind pose; its colours are what vertices take that no photo shows.
         views: The photos.
         camera_from_bind: Bone matrices of each photo.
         settings: See there.
     """
+    mean = colour_blend.averaging(surface.faces, len(surface.vertices))
     sightings = [
         sight(surface, view, bones, settings)
         for view, bones in zip(views, camera_from_bind, strict=True)
     ]
     colours = torch.stack([sighting.colours for sighting in sightings])
-    weights = torch.stack([sighting.weight for sighting in sightings])
-    colours = (colours * match_exposure(colours, weights, settings)[:, None]).clamp(0, 1)
-    total = weights.sum(0)
-    seen = (weights[..., None] * colours).sum(0) / total.clamp(min=1e-9)[:, None]
-    known = total > settings.enough
-    shift = fill_attributes(seen - surface.colours, known, surface.faces, surface.vertices)
-    return torch.where(known[:, None], seen, surface.colours + shift).clamp(0, 1)
+    scores = torch.stack([sighting.score for sighting in sightings])
+    gains = colour_blend.exposure_gains(colours, scores > 0, settings.fewest_shared)
+    gains = gains.clamp(1 / settings.max_gain, settings.max_gain)
+    colours = (colours * gains[:, None]).clamp(0, 1)
+    normals = vertex_normals(surface.vertices, surface.faces)
+    is_face = colour_regions.face_vertices(normals, surface.weights)
+    region = colour_regions.sides_of_parts(normals, surface.weights)
+    scores = scores * colour_blend.standing(scores, region) ** settings.region_power
+    scores = _face_from_one_photo(scores, is_face)
+    is_hand = colour_regions.hand_vertices(surface.weights)
+    skin = colour_regions.skin_tone(colours, scores, surface.vertices, surface.weights)
+    prior, is_doubtful = surface.colours, torch.stack([s.is_doubtful for s in sightings]).any(0)
+    if skin is not None:
+        bare = colour_regions.is_skin(colours, skin)
+        scores = torch.where(is_hand & ~bare, 0.0, scores)
+        prior = torch.where(is_hand[:, None], skin, prior)
+        is_doubtful = is_doubtful & ~is_hand
+    shown = _blend(colours, scores, mean, settings)
+    return _complete(
+        replace(surface, colours=prior),
+        shown,
+        mean,
+        is_seen=(scores > 0).any(0),
+        is_doubtful=is_doubtful,
+        settings=settings,
+    )
 
 
 def sight(
@@ -91,63 +138,115 @@ def sight(
     facing = -(vertex_normals(posed, surface.faces) * rays).sum(1)
     homogeneous = posed @ view.camera.intrinsics.T
     pixels = homogeneous[:, :2] / homogeneous[:, 2:]
-    body_px = float(pixels[:, 1].max() - pixels[:, 1].min())
-    margin_px = max(1, round(settings.margin_body * body_px))
-    visible = _is_visible(surface, posed, pixels, view, margin_px=margin_px, settings=settings)
-    weight = facing.clamp(min=0) ** settings.facing_power * visible
-    edge_px = _median_edge(pixels, surface)
-    return Sighting(
-        colours=_sample(view.color, pixels, edge_px / settings.samples_per_edge),
-        weight=torch.where(facing > settings.min_facing, weight, 0.0),
-    )
-
-
-def match_exposure(
-    colours: Float[Tensor, "P V 3"], weights: Float[Tensor, "P V"], settings: TextureSettings
-) -> Float[Tensor, "P 3"]:
-    """Return per-photo gains that make photos agree where they see the same vertices.
-
-    Alternates between each vertex's mean colour and each photo's gain, in logarithms; the mean
-    log-gain stays 0, so that no photo is the standard.
-    """
-    logs = colours.clamp(min=0.02).log()
-    shared = weights * ((weights > 0).sum(0) > 1)
-    gains = torch.zeros(len(colours), 3, device=colours.device)
-    if not bool(shared.any()):
-        return gains.exp()
-    share = shared[..., None] / shared.sum(0).clamp(min=1e-9)[:, None]
-    for _ in range(settings.matching_rounds):
-        mean = (share * (logs + gains[:, None])).sum(0)
-        gains = (shared[..., None] * (mean - logs)).sum(1) / shared.sum(1).clamp(min=1e-9)[:, None]
-        gains = gains - gains.mean(0)
-    return gains.exp().clamp(1 / settings.max_gain, settings.max_gain)
-
-
-def _is_visible(
-    surface: SkinnedMesh,
-    posed: Float[Tensor, "V 3"],
-    pixels: Float[Tensor, "V 2"],
-    view: View,
-    *,
-    margin_px: int,
-    settings: TextureSettings,
-) -> Bool[Tensor, " V"]:
     raster = rasterize(posed, surface.faces, view.camera)
-    depth = torch.where(raster.mask, raster.depth, torch.inf)
-    nearest_around = -_spread(-depth, margin_px)
-    outside_around = _spread(1 - view.mask, margin_px)
-    column, row = pixels.long().unbind(1)
-    in_photo = (
-        (column >= 0) & (row >= 0) & (column < view.camera.width) & (row < view.camera.height)
+    body_px = float(pixels[:, 1].max() - pixels[:, 1].min())
+    is_clean = _clean_pixels(raster, view, max(1, round(settings.margin_body * body_px)), settings)
+    in_photo, (column, row) = _whole_pixels(pixels, view)
+    depth = torch.where(raster.mask, raster.depth, torch.inf)[row, column]
+    before = in_photo & (facing > settings.min_facing)
+    before &= posed[:, 2] < depth + settings.depth_tolerance_m
+    is_shown = before & is_clean[row, column]
+    edge_px = _median_edge(pixels, surface)
+    score = facing.clamp(min=0) ** settings.facing_power
+    score = score * min(1.0, edge_px / settings.enough_pixels_per_edge)
+    score = score * mask_iou(raster.mask, view.mask > 0.5) ** settings.overlap_power
+    first = _sample(view.color, pixels, edge_px / settings.samples_per_edge)
+    return Sighting(
+        colours=fit_vertex_colours(
+            surface.faces[raster.face[is_clean]],
+            raster.barycentric[is_clean],
+            view.color[is_clean],
+            first,
+            pull=settings.fit_pull,
+            rounds=settings.fit_rounds,
+        ).clamp(0, 1),
+        score=torch.where(is_shown, score, 0.0),
+        is_doubtful=before & ~is_shown & (view.mask[row, column] > 0.5),
     )
-    column, row = column.clamp(0, view.camera.width - 1), row.clamp(0, view.camera.height - 1)
-    z = posed[:, 2]
+
+
+def _face_from_one_photo(
+    scores: Float[Tensor, "P V"], is_face: Bool[Tensor, " V"]
+) -> Float[Tensor, "P V"]:
+    """Let the photo that shows the face best have all of it that it shows.
+
+    Eyes and mouths of two photos never lie on each other.
+    """
+    best = scores[:, is_face].sum(1).argmax()
+    others = torch.arange(len(scores), device=scores.device)[:, None] != best
+    return torch.where(others & is_face & (scores[best] > 0), 0.0, scores)
+
+
+def _blend(
+    colours: Float[Tensor, "P V 3"],
+    scores: Float[Tensor, "P V"],
+    mean: Float[Tensor, "V V"],
+    settings: TextureSettings,
+) -> Float[Tensor, "V 3"]:
+    """Return each vertex's colour in the photo that shows its neighbourhood best."""
+    is_seen = scores > 0
+    around = colour_blend.smoothed(scores.T, mean, settings.score_rounds).T
+    chosen = colour_blend.coherent_choice(
+        torch.where(is_seen, around, 0.0),
+        mean,
+        rounds=settings.choice_rounds,
+        bond=settings.choice_bond,
+        softness=settings.choice_softness,
+    )
+    return colour_blend.blend_bands(
+        colours,
+        chosen,
+        is_seen,
+        mean,
+        narrow=settings.seam_rounds,
+        wide=settings.shade_rounds,
+    )
+
+
+def _complete(
+    surface: SkinnedMesh,
+    shown: Float[Tensor, "V 3"],
+    mean: Float[Tensor, "V V"],
+    *,
+    is_seen: Bool[Tensor, " V"],
+    is_doubtful: Bool[Tensor, " V"],
+    settings: TextureSettings,
+) -> Float[Tensor, "V 3"]:
+    """Colour what no photo shows: by the surface's own colours, shifted to meet the seen ones.
+
+    Next to outlines these come from the wrong side of the outline as well: what lies between known
+    vertices there is interpolated.
+    """
+    shift = shown - surface.colours
+    shift = colour_blend.decaying_fill(shift, is_seen, mean, settings.shift_reach_edges)
+    colours = surface.colours + shift
+    is_known = is_seen | ~is_doubtful
+    colours = fill_attributes(colours, is_known, surface.faces, surface.vertices).clamp(0, 1)
+    return colour_blend.without_specks(colours, ~is_seen, surface.faces, mean, least=settings.speck)
+
+
+def _clean_pixels(
+    raster: Raster, view: View, margin_px: int, settings: TextureSettings
+) -> Bool[Tensor, "H W"]:
+    """Tell which pixels show the surface far from the outline and from jumps of depth."""
+    nearest = -_spread(-torch.where(raster.mask, raster.depth, torch.inf), margin_px)
+    farthest = _spread(torch.where(raster.mask, raster.depth, -torch.inf), margin_px)
     return (
-        in_photo
-        & (z < depth[row, column] + settings.depth_tolerance_m)
-        & (z < nearest_around[row, column] + settings.occluder_step_m)
-        & (outside_around[row, column] < 0.5)
+        raster.mask
+        & (raster.depth < nearest + settings.occluder_step_m)
+        & (raster.depth > farthest - settings.occluder_step_m)
+        & (_spread(1 - view.mask, margin_px) < 0.5)
     )
+
+
+def _whole_pixels(
+    pixels: Float[Tensor, "V 2"], view: View
+) -> tuple[Bool[Tensor, " V"], tuple[Tensor, Tensor]]:
+    """Return whether each point is in the photo, and the column and row of the nearest pixel."""
+    column, row = pixels.floor().long().unbind(1)
+    width, height = view.camera.width, view.camera.height
+    inside = (column >= 0) & (row >= 0) & (column < width) & (row < height)
+    return inside, (column.clamp(0, width - 1), row.clamp(0, height - 1))
 
 
 def _spread(image: Float[Tensor, "H W"], radius_px: int) -> Float[Tensor, "H W"]:

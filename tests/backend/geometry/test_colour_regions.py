@@ -1,0 +1,63 @@
+"""Which vertices are face, hands and sides of parts; what colour skin has."""
+
+import torch
+
+from backend.geometry import colour_regions
+
+TONE = torch.tensor([0.8, 0.6, 0.5])
+
+
+def weights_on(*joints: int) -> torch.Tensor:
+    return torch.eye(55)[list(joints)]
+
+
+def test_face_is_the_front_of_the_head() -> None:
+    normals = torch.tensor([[0.0, 0.0, 1.0], [0, 0, -1], [0, 0, 1], [0, 0, 1]])
+    is_face = colour_regions.face_vertices(normals, weights_on(15, 15, 22, 9))
+    assert is_face.tolist() == [True, False, True, False]
+
+
+def test_hands_are_wrists_and_fingers() -> None:
+    assert colour_regions.hand_vertices(weights_on(18, 20, 21, 25, 54)).tolist() == [
+        False,
+        True,
+        True,
+        True,
+        True,
+    ]
+
+
+def test_sides_of_a_part_are_two_regions_and_its_joints_are_one() -> None:
+    normals = torch.tensor([[0.0, 0, 1], [0, 0, -1], [0, 0, 1], [0, 0, 1]])
+    region = colour_regions.sides_of_parts(normals, weights_on(3, 3, 9, 1))
+    assert region[0] == region[2]
+    assert len(set(region.tolist())) == 3
+
+
+def test_skin_tone_is_that_around_the_mouth() -> None:
+    weights = weights_on(*[22] * 30, *[9] * 30)
+    colours = torch.cat([TONE.expand(30, 3), torch.zeros(30, 3)])[None]
+    tone = colour_regions.skin_tone(colours, torch.ones(1, 60), torch.zeros(60, 3), weights)
+    assert tone is not None
+    assert torch.equal(tone, TONE)
+
+
+def test_skin_tone_without_a_face_is_that_of_the_hands() -> None:
+    weights = weights_on(*[22] * 30, *[20] * 30)
+    colours = torch.cat([torch.zeros(30, 3), TONE.expand(30, 3)])[None]
+    scores = torch.cat([torch.zeros(30), torch.ones(30)])[None]
+    tone = colour_regions.skin_tone(colours, scores, torch.zeros(60, 3), weights)
+    assert tone is not None
+    assert torch.equal(tone, TONE)
+
+
+def test_nobody_seen_has_no_skin_tone() -> None:
+    weights, nothing = weights_on(*[22] * 30), torch.zeros(1, 30)
+    assert (
+        colour_regions.skin_tone(torch.ones(1, 30, 3), nothing, torch.zeros(30, 3), weights) is None
+    )
+
+
+def test_skin_in_shade_is_skin_but_denim_and_black_are_not() -> None:
+    colours = torch.stack([TONE, 0.6 * TONE, torch.tensor([0.2, 0.3, 0.5]), 0.1 * TONE])
+    assert colour_regions.is_skin(colours, TONE).tolist() == [True, True, False, False]
