@@ -71,7 +71,7 @@ def shape_range(body: BodyModel, age: float | None = None) -> ShapeRange:
         if name in PHENOTYPES:
             span[index] = 0.5
         if name == "height":
-            stiffness[index] = 1.2
+            stiffness[index] = 10.0  # clothes that widen a person would shrink her to below 1.5 m
         if name == "age":
             start[index] = start[index] if age is None else age
             span[index], stiffness[index] = 0.33, 2.3
