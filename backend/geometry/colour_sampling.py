@@ -11,12 +11,12 @@ def fit_vertex_colours(
     pixels: Float[Tensor, "N 3"],
     start: Float[Tensor, "V 3"],
     *,
-    pull: float,
+    pull: Float[Tensor, " V"],
     rounds: int,
 ) -> Float[Tensor, "V 3"]:
     """Return the vertex colours whose interpolation over the faces comes closest to the pixels.
 
-        argmin_c Σ_pixels |Σ_k b_k c_k - I|² + pull Σ_v |c_v - start_v|²
+        argmin_c Σ_pixels |Σ_k b_k c_k - I|² + Σ_v pull_v |c_v - start_v|²
 
     by conjugate gradients. Detail that the mesh cannot hold is averaged away; colours taken at the
     vertices alone would turn it into false patterns.
@@ -26,7 +26,7 @@ def fit_vertex_colours(
         shares: Barycentric coordinates.
         pixels: sRGB.
         start: First guess; vertices without pixels keep it.
-        pull: Weight of the guess, in pixels.
+        pull: Weight of each vertex's guess, in pixels; above 0.
         rounds: Of the iteration.
     """
 
@@ -41,7 +41,7 @@ def fit_vertex_colours(
     residual = scatter(pixels - gather(start))
     direction, energy = residual, residual.square().sum(0)
     for _ in range(rounds):
-        image = scatter(gather(direction)) + pull * direction
+        image = scatter(gather(direction)) + pull[:, None] * direction
         step = energy / (direction * image).sum(0).clamp(min=1e-12)
         colours, residual = colours + step * direction, residual - step * image
         before, energy = energy, residual.square().sum(0)

@@ -42,6 +42,8 @@ class TextureSettings:
     """First guess: the photo is averaged down until a mesh edge spans this many pixels."""
     fit_pull: float = 1.0
     """Weight of that guess against the photo's pixels, in pixels per vertex."""
+    fit_pull_unseen: float = 0.01
+    """The same of vertices that the photo does not show: their guess is another surface's."""
     fit_rounds: int = 20
     """Steps towards the vertex colours that reproduce the photo best."""
     fewest_shared: int = 50
@@ -150,14 +152,14 @@ def sight(
     score = facing.clamp(min=0) ** settings.facing_power
     score = score * min(1.0, edge_px / settings.enough_pixels_per_edge)
     score = score * mask_iou(raster.mask, view.mask > 0.5) ** settings.overlap_power
-    first = _sample(view.color, pixels, edge_px / settings.samples_per_edge)
+    first = _sample(view.color, is_clean, pixels, edge_px / settings.samples_per_edge)
     return Sighting(
         colours=fit_vertex_colours(
             surface.faces[raster.face[is_clean]],
             raster.barycentric[is_clean],
             view.color[is_clean],
             first,
-            pull=settings.fit_pull,
+            pull=torch.where(is_shown, settings.fit_pull, settings.fit_pull_unseen),
             rounds=settings.fit_rounds,
         ).clamp(0, 1),
         score=torch.where(is_shown, score, 0.0),
@@ -262,12 +264,18 @@ def _median_edge(pixels: Float[Tensor, "V 2"], surface: SkinnedMesh) -> float:
 
 
 def _sample(
-    image: Float[Tensor, "H W 3"], pixels: Float[Tensor, "V 2"], block_px: float
+    image: Float[Tensor, "H W 3"],
+    is_clean: Bool[Tensor, "H W"],
+    pixels: Float[Tensor, "V 2"],
+    block_px: float,
 ) -> Float[Tensor, "V 3"]:
-    """Average the image in blocks, then interpolate between their centres."""
+    """Average the clean pixels of blocks, then interpolate between the blocks' centres."""
     block = max(1, int(block_px))
-    planes = avg_pool2d(image.permute(2, 0, 1)[None], block, ceil_mode=True)
+    clean = is_clean[..., None].float()
+    planes = torch.cat([image * clean, clean], 2).permute(2, 0, 1)[None]
+    planes = avg_pool2d(planes, block, ceil_mode=True)
     height, width = planes.shape[2:]
     size = block * torch.tensor([width, height], device=pixels.device)
     where = (2 * pixels / size - 1)[None, None]
-    return grid_sample(planes, where, align_corners=False, padding_mode="border")[0, :, 0].T
+    found = grid_sample(planes, where, align_corners=False, padding_mode="border")[0, :, 0].T
+    return found[:, :3] / found[:, 3:].clamp(min=1e-6)
