@@ -6,7 +6,11 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy import ndimage
 
+from backend.geometry.body_parts import Part
 from backend.geometry.pixel_graph import PixelGraph, nearest_pixels, solve_field
+
+TROUSERED = (Part.TORSO, Part.LEFT_LEG, Part.RIGHT_LEG)
+"""Parts that trousers, skirts and coats cover together: between torso and legs is no seam."""
 
 
 def pull_inwards(
@@ -37,7 +41,7 @@ def links_around_limbs(
     """Return how easily colours pass: around a limb rather than along it, hardly between parts.
 
     A belt, a hem or a sleeve's end goes around the body: what the outline shows on both sides of a
-    limb continues between them.
+    limb continues between them, from leg to leg through the seat.
 
     Args:
         graph: The pixels.
@@ -55,7 +59,9 @@ def links_around_limbs(
         shares[one] = 1 - (1 - along) * axis**2
     goes_across = (rows[graph.first] == rows[graph.second]).astype(np.int64)
     inside = shares[part[graph.first], goes_across]
-    return np.where(part[graph.first] == part[graph.second], inside, leak)
+    ends = np.stack([part[graph.first], part[graph.second]])
+    is_seat = np.isin(ends, TROUSERED).all(0) & (ends == Part.TORSO).any(0)
+    return np.where((ends[0] == ends[1]) | is_seat, inside, leak)
 
 
 def grow_colours(
