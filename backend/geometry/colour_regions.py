@@ -9,8 +9,9 @@ from backend.geometry.body_parts import FACE_COSINE, FACE_JOINTS, HEAD, part_of_
 HANDS = (20, 21, *range(25, 55))
 """Wrists and fingers."""
 JAW = 22
-CHEEK_M = 0.06
-"""Chin, mouth, nose and cheeks are this close to the middle of what the jaw moves."""
+CHEEK_M = 0.08
+"""Chin, mouth, nose and cheeks are this close to the middle of what the jaw moves; lips and beard
+are the lesser part of them."""
 FEWEST = 20
 """Vertices from which a colour is told."""
 HUE_STEP = 0.25
@@ -54,6 +55,8 @@ def skin_tone(
     colours: Float[Tensor, "P V 3"],
     scores: Float[Tensor, "P V"],
     vertices: Float[Tensor, "V 3"],
+    normals: Float[Tensor, "V 3"],
+    *,
     weights: Float[Tensor, "V J"],
 ) -> Float[Tensor, " 3"] | None:
     """Return the median colour around the mouth, else of the hands; None if photos show neither.
@@ -62,11 +65,13 @@ def skin_tone(
         colours: sRGB.
         scores: How well each photo shows the vertex; 0 = not at all.
         vertices: Bind pose, metres.
+        normals: Bind pose, body frame.
         weights: Rows sum to 1.
     """
     jaw = weights[:, JAW, None]
     middle = (jaw * vertices).sum(0) / jaw.sum().clamp(min=1e-9)
-    around_mouth = ((vertices - middle).norm(dim=1) < CHEEK_M) & (weights[:, JAW] > 0)
+    around_mouth = (vertices - middle).norm(dim=1) < CHEEK_M
+    around_mouth &= face_vertices(normals, weights) & bool(jaw.any())
     for where in (around_mouth, hand_vertices(weights)):
         is_seen = (scores > 0) & where
         if int(is_seen.sum()) >= FEWEST:

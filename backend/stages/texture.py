@@ -110,7 +110,9 @@ def texture(
     scores = scores * colour_blend.standing(scores, region) ** settings.region_power
     scores = _face_from_one_photo(scores, is_face)
     is_hand = colour_regions.hand_vertices(surface.weights)
-    skin = colour_regions.skin_tone(colours, scores, surface.vertices, surface.weights)
+    skin = colour_regions.skin_tone(
+        colours, scores, surface.vertices, normals, weights=surface.weights
+    )
     prior, is_doubtful = surface.colours, torch.stack([s.is_doubtful for s in sightings]).any(0)
     if skin is not None:
         bare = colour_regions.is_skin(colours, skin)

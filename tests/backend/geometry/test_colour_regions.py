@@ -34,28 +34,32 @@ def test_sides_of_a_part_are_two_regions_and_its_joints_are_one() -> None:
     assert len(set(region.tolist())) == 3
 
 
-def test_skin_tone_is_that_around_the_mouth() -> None:
-    weights = weights_on(*[22] * 30, *[9] * 30)
-    colours = torch.cat([TONE.expand(30, 3), torch.zeros(30, 3)])[None]
-    tone = colour_regions.skin_tone(colours, torch.ones(1, 60), torch.zeros(60, 3), weights)
+def tone_of(colours: torch.Tensor, scores: torch.Tensor, *joints: int) -> torch.Tensor | None:
+    """Skin tone of vertices that all lie at the mouth and look forwards."""
+    count = len(joints)
+    forward = torch.tensor([0.0, 0, 1]).expand(count, 3)
+    return colour_regions.skin_tone(
+        colours[None], scores[None], torch.zeros(count, 3), forward, weights=weights_on(*joints)
+    )
+
+
+def test_skin_tone_is_that_around_the_mouth_not_the_lips() -> None:
+    lips = torch.tensor([0.9, 0.1, 0.2])
+    colours = torch.cat([lips.expand(20, 3), TONE.expand(30, 3), torch.zeros(60, 3)])
+    tone = tone_of(colours, torch.ones(110), *[22] * 20, *[15] * 30, *[9] * 60)
     assert tone is not None
     assert torch.equal(tone, TONE)
 
 
 def test_skin_tone_without_a_face_is_that_of_the_hands() -> None:
-    weights = weights_on(*[22] * 30, *[20] * 30)
-    colours = torch.cat([torch.zeros(30, 3), TONE.expand(30, 3)])[None]
-    scores = torch.cat([torch.zeros(30), torch.ones(30)])[None]
-    tone = colour_regions.skin_tone(colours, scores, torch.zeros(60, 3), weights)
+    colours = torch.cat([torch.zeros(30, 3), TONE.expand(30, 3)])
+    tone = tone_of(colours, (torch.arange(60) >= 30).float(), *[22] * 30, *[20] * 30)
     assert tone is not None
     assert torch.equal(tone, TONE)
 
 
 def test_nobody_seen_has_no_skin_tone() -> None:
-    weights, nothing = weights_on(*[22] * 30), torch.zeros(1, 30)
-    assert (
-        colour_regions.skin_tone(torch.ones(1, 30, 3), nothing, torch.zeros(30, 3), weights) is None
-    )
+    assert tone_of(torch.ones(30, 3), torch.zeros(30), *[22] * 30) is None
 
 
 def test_skin_in_shade_is_skin_but_denim_and_black_are_not() -> None:
