@@ -6,6 +6,7 @@ from backend.geometry.colour_fill import (
     median_colour,
     pull_inwards,
 )
+from backend.geometry.body_parts import Part
 from backend.geometry.inflate import depth_inside
 from backend.geometry.pixel_graph import pixel_graph
 
@@ -61,3 +62,16 @@ def test_a_belt_goes_around_the_limb() -> None:
     clear, blurred = (grow_colours(graph, one, known, colours)[middle, 0] for one in links)
     assert clear[0] - clear[1] > 0.8
     assert blurred[0] < 0.6
+
+
+def test_trousers_at_the_legs_outlines_meet_over_the_seat() -> None:
+    graph = pixel_graph(np.ones((40, 40), dtype=bool))
+    row, column = np.divmod(np.arange(1600), 40)
+    is_seat = (np.abs(column - 20) < 10) & (row < 35)  # the torso reaches down between the legs
+    leg = np.where(column < 20, int(Part.LEFT_LEG), int(Part.RIGHT_LEG))
+    part = np.where((row < 12) | is_seat, int(Part.TORSO), leg)
+    colours = np.where((row < 12)[:, None], RED, BLUE)
+    known = np.where((column == 0) | (column == 39), np.inf, 0)
+    links = links_around_limbs(graph, part, leak=1e-4, along=0.05)
+    seat = grow_colours(graph, links, known, colours)[25 * 40 + 20]
+    assert seat[2] > 0.9
