@@ -1,12 +1,12 @@
 import numpy as np
 
+from backend.geometry.body_parts import Part
 from backend.geometry.colour_fill import (
     grow_colours,
     links_around_limbs,
     median_colour,
     pull_inwards,
 )
-from backend.geometry.body_parts import Part
 from backend.geometry.inflate import depth_inside
 from backend.geometry.pixel_graph import pixel_graph
 
