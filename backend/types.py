@@ -122,8 +122,6 @@ class PosedSurface:
     """On the sheet that faces the camera; rim vertices, which both sheets share, count as front."""
     is_observed: Bool[Tensor, " V"]
     """False on walls: depth steps between parts of the body, and cuts by the photo's border."""
-    maps: SurfaceMaps
-    """What the surface was made of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

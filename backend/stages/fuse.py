@@ -70,6 +70,9 @@ class FuseSettings:
     fitted pose is off by about as much."""
     carve_depth_m: float = 0.015
     """The template loses at most this much: a wrong pose must not cost a limb."""
+    foot_joints: tuple[int, ...] = (7, 8, 10, 11)
+    foot_depth_m: float = 0.04
+    """The same for what follows ankles and feet: the template's bare toes stick out of shoes."""
 
 
 def fuse(
@@ -223,7 +226,7 @@ def _integrate(
             seen = observer.observe(sample_positions(grid, part))
             evidence.add(part, seen.distance, seen.influence, seen.quality)
     report("fuse", 0.6)
-    solid = (evidence.fused(base) < 0) & (body > -settings.carve_depth_m)
+    solid = (evidence.fused(base) < 0) & (body > -settings.foot_depth_m)
     for part in torch.nonzero(solid)[:, 0].split(settings.chunk):
         shell = _shell(part, sample_positions(grid, part), body, template, settings=settings)
         for observer in observers:
@@ -252,14 +255,16 @@ def _shell(
     *,
     settings: FuseSettings,
 ) -> _Shell:
-    depth = settings.carve_depth_m
     nearest = nearest_vertices(points, template.vertices, 1, settings.observe.carve_reach_m)
+    weights = template.weights[nearest.index[:, 0]]
+    on_foot = weights[:, list(settings.foot_joints)].sum(1)
+    depth = settings.carve_depth_m * (1 - on_foot) + settings.foot_depth_m * on_foot
     return _Shell(
         samples=samples,
         points=points,
-        may_go=smoothstep(body[samples], -depth, -depth / 3),
+        may_go=smoothstep(body[samples] / depth, -1.0, -1 / 3),
         is_at_body=nearest.found[:, 0],
-        weights=template.weights[nearest.index[:, 0]],
+        weights=weights,
     )
 
 

@@ -59,7 +59,7 @@ def reconstruct(
         weights=_per_vertex(maps.weights, sheets),
         colours=_per_vertex(colours, sheets),
     )
-    return PosedSurface(mesh=mesh, is_front=is_front, is_observed=is_observed, maps=maps)
+    return PosedSurface(mesh=mesh, is_front=is_front, is_observed=is_observed)
 
 
 def back_project(
