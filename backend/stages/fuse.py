@@ -44,7 +44,7 @@ class FuseSettings:
     voxel_m: float = 0.005
     observe: ObserverRules = field(default_factory=ObserverRules)
     max_samples: int = 30_000_000
-    """Of the grid; four float arrays of this size are held (480 MB at most)."""
+    """Of the grid; at most ten float arrays of this size are held at once (1.2 GB)."""
     reference_quality: float = 2.0
     """Of the scan that lies closest to the template: the reference frame of the paper."""
     pocket_m: float = 0.15

@@ -1,32 +1,9 @@
-import math
-
 import pytest
 import torch
+from limbs import bend, posed
 
 from backend.body import priors
-from backend.body.anny55 import Anny55, load_anny55
-from backend.body.kinematics import bone_matrices, matrix_from_axis_angle, moved_joints
-
-
-@pytest.fixture(scope="module")
-def body() -> Anny55:
-    return load_anny55()
-
-
-@pytest.fixture(scope="module")
-def joints(body: Anny55) -> torch.Tensor:
-    return body.bind(body.mean_shape).joints
-
-
-def posed(body: Anny55, joints: torch.Tensor, pose: torch.Tensor) -> torch.Tensor:
-    bones = bone_matrices(joints, body.parents, matrix_from_axis_angle(pose))
-    return moved_joints(joints, bones)
-
-
-def bend(points: torch.Tensor, body: Anny55, names: tuple[str, str, str]) -> float:
-    start, middle, end = (points[body.joint_names.index(name)] for name in names)
-    cosine = torch.cosine_similarity(middle - start, end - middle, dim=0)
-    return math.acos(cosine.clamp(-1, 1))
+from backend.body.anny55 import Anny55
 
 
 def test_arms_of_the_standing_pose_hang(body: Anny55, joints: torch.Tensor) -> None:
