@@ -10,7 +10,7 @@ from typing import Annotated
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import ArrayError, Shape, check_arrays
+from .arrays import Shape, check_arrays, require
 
 MAX_INFLUENCES = 4
 """Joints that move one vertex; more are ignored by three.js and by most game engines."""
@@ -54,12 +54,12 @@ class Avatar:
     def __post_init__(self) -> None:
         """Check shapes, indices and sums."""
         check_arrays(self)
-        _require(len(self.joint_names) == len(self.parents), "joint_names: one for each joint")
-        _require(_is_tree(self.parents), "parents: -1 first, then each before its children")
-        _require(_are_indices(self.faces, len(self.vertices)), "faces: an index is out of range")
-        _require(bool(np.isfinite(self.vertices).all()), "vertices: not finite")
-        _require(bool(np.isfinite(self.joints).all()), "joints: not finite")
-        _require(_are_shares(self.weights), "weights: rows are not shares of at most four joints")
+        require(len(self.joint_names) == len(self.parents), "joint_names: one for each joint")
+        require(_is_tree(self.parents), "parents: -1 first, then each before its children")
+        require(_are_indices(self.faces, len(self.vertices)), "faces: an index is out of range")
+        require(bool(np.isfinite(self.vertices).all()), "vertices: not finite")
+        require(bool(np.isfinite(self.joints).all()), "joints: not finite")
+        require(_are_shares(self.weights), "weights: rows are not shares of at most four joints")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,16 +88,13 @@ class Fit:
     def __post_init__(self) -> None:
         """Check shapes and rotations."""
         check_arrays(self)
-        _require(len(self.photos) == len(self.root), "photos: one name for each photo")
-        _require(len(self.masks) == len(self.root), "masks: one file for each photo")
-        _require(_are_rotations(self.rotations), "rotations: not rotations")
+        require(len(self.photos) == len(self.root), "photos: one name for each photo")
+        require(len(self.masks) == len(self.root), "masks: one file for each photo")
+        for name in ("root", "intrinsics", "camera_from_world"):
+            require(bool(np.isfinite(getattr(self, name)).all()), f"{name}: not finite")
+        require(_are_rotations(self.rotations), "rotations: not rotations")
         cameras = self.camera_from_world[:, :3, :3]
-        _require(_are_rotations(cameras), "camera_from_world: not rigid")
-
-
-def _require(is_so: bool, complaint: str) -> None:  # noqa: FBT001 - the claim is the argument
-    if not is_so:
-        raise ArrayError(complaint)
+        require(_are_rotations(cameras), "camera_from_world: not rigid")
 
 
 def _is_tree(parents: NDArray[np.int32]) -> bool:
@@ -116,6 +113,8 @@ def _are_shares(weights: NDArray[np.float32]) -> bool:
 
 
 def _are_rotations(matrices: NDArray[np.float32]) -> bool:
+    if not (np.abs(matrices) < 2).all():  # not finite either; squares would overflow
+        return False
     squares = np.swapaxes(matrices, -1, -2) @ matrices
     off = np.abs(squares - np.eye(3, dtype=np.float32)).max(initial=0)
     return bool(off <= TOLERANCE and (np.linalg.det(matrices) > 0).all())

@@ -20,12 +20,12 @@ import torch
 from PIL import Image
 from real_photo_names import NAMES
 
-from backend.body.joints import JOINT_NAMES
 from backend.job import Job, run_job
 from backend.settings import Quality
 from backend.silhouette import posed_in_camera, silhouette
 from shared.avatar_file import load_avatar, load_fit
 from shared.errors import AvatarError
+from shared.skeleton import JOINT_NAMES
 from shared.skinning import posed_from_rest
 from shared.types import Avatar, Fit, Photo
 

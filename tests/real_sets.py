@@ -16,7 +16,6 @@ import torch
 from real_photos import PHOTOS
 
 from backend.body.anny55 import load_anny55
-from backend.body.joints import JOINT_NAMES
 from backend.body.kinematics import bone_matrices, moved_joints
 from backend.job import Job, run_job
 from backend.progress import Stopwatch
@@ -24,6 +23,7 @@ from backend.settings import Settings
 from backend.stages.fit_body import fit_body
 from backend.stages.landmarks import LandmarkDetector
 from backend.views import look_at
+from shared.skeleton import JOINT_NAMES
 from shared.types import Photo
 
 SETS = {  # of 28 frames and 24 views every seventh and every third

@@ -15,9 +15,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from backend.body.joints import JOINT_NAMES, PARENTS
 from backend.types import BindBody
 from shared.errors import BadFile, BadInput
+from shared.skeleton import JOINT_NAMES, PARENTS
 
 SHAPES = 10
 """Shape coefficients that we use, of the file's 300; SMPL-X's users exchange the first ten."""

@@ -4,8 +4,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from backend.body.joints import JOINT_NAMES, PARENTS
 from backend.body.kinematics import swing
+from shared.skeleton import JOINT_NAMES, PARENTS
 
 DOWN = (0.0, -1.0, 0.0)
 ALONG = {"left": (1.0, 0.0, 0.0), "right": (-1.0, 0.0, 0.0)}

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from backend.body.anny55 import ASSET, Anny55, load_anny55
-from backend.body.joints import JOINT_NAMES, PARENTS
 from backend.body.kinematics import bone_matrices
 from backend.geometry.skinning import pose
+from shared.skeleton import JOINT_NAMES, PARENTS
 
 SAMPLE = Path(__file__).with_name("anny_sample.npz")
 

@@ -3,7 +3,6 @@ import math
 import pytest
 import torch
 
-from backend.body.joints import PARENTS
 from backend.body.kinematics import (
     axis_angle_from_matrix,
     bone_matrices,
@@ -12,6 +11,7 @@ from backend.body.kinematics import (
     moved_joints,
     swing,
 )
+from shared.skeleton import PARENTS
 
 
 def draw(*shape: int, scale: float = 1.0, seed: int = 0) -> torch.Tensor:

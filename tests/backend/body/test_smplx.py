@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from backend.body.anny55 import load_anny55
-from backend.body.joints import JOINT_NAMES, PARENTS
 from backend.body.kinematics import bone_matrices, matrix_from_axis_angle
 from backend.body.smplx import HARMLESS, LAYOUT, Smplx, copy_numbers, load_smplx
 from backend.body.zero_pose import bind_from_smplx
 from backend.geometry.skinning import pose
 from shared.errors import BadFile, BadInput
+from shared.skeleton import JOINT_NAMES, PARENTS
 
 VERTICES = LAYOUT["v_template"][0]
 

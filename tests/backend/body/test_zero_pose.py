@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from backend.body.anny55 import Anny55, load_anny55
-from backend.body.joints import JOINT_NAMES
 from backend.body.kinematics import bone_matrices, matrix_from_axis_angle, moved_joints
 from backend.body.zero_pose import bind_from_smplx, smplx_from_bind
+from shared.skeleton import JOINT_NAMES
 
 EYE = torch.eye(3).expand(55, 3, 3)
 
