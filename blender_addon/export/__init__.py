@@ -1,0 +1,1 @@
+"""Avatars -> files for game engines, through a temporary copy; the scene stays as it is."""
