@@ -19,8 +19,8 @@ from backend.geometry.normals import vertex_normals
 from backend.pipeline import Result, make_avatar
 from backend.progress import Stopwatch
 from backend.record import report
+from backend.report import Report
 from backend.settings import Quality, for_quality
-from backend.types import Report
 from shared.avatar_file import save_avatar, save_fit
 from shared.errors import BadInput
 from shared.types import Avatar, Photo

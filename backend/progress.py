@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
-from backend.types import Report
+from backend.report import Report
 
 Item = TypeVar("Item")
 

@@ -6,14 +6,10 @@ row 0 on top, pixel centres at +0.5. V vertices, F faces, J joints, P photos, B 
 coefficients, H W image, N pixels of the person (row-major).
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
-
-Report = Callable[[str, float], None]
-"""`report(stage, fraction)`: progress of the stage, 0 to 1; raises `Cancelled` on request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,7 +28,8 @@ from backend.body.trunk import Trunk, arm_rows, trunk_cost, trunk_of
 from backend.geometry.outline import Outlines, cover_cost, inside_cost, outlines
 from backend.geometry.placement import project
 from backend.geometry.skinning import pose as skin
-from backend.types import BodyFit, Report, View
+from backend.report import Report
+from backend.types import BodyFit, View
 
 STAGE = "fit_body"
 REPORT_EVERY = 5

@@ -31,7 +31,8 @@ from backend.geometry.remesh import decimate
 from backend.geometry.signed_distance import SurfaceQuery, Volume
 from backend.geometry.smoothness import fill_attributes, smooth_attributes
 from backend.geometry.solids import enclosed, solid_part
-from backend.types import Report, Scan, SkinnedMesh
+from backend.report import Report
+from backend.types import Scan, SkinnedMesh
 
 BODY_AREA_M2 = 2.2
 """Of a clothed adult."""
