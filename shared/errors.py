@@ -57,5 +57,164 @@ class BadInput(AvatarError):
     code = "bad_input"
 
 
+class HelloFirst(AvatarError):
+    """A request from a peer that has not greeted."""
+
+    code = "hello_first"
+
+    def __init__(self) -> None:
+        super().__init__("The backend does not know this connection.", "Say Hello first.")
+
+
+class BadMessage(AvatarError):
+    """Frames that are not a message, or a message that the backend does not take."""
+
+    code = "bad_message"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            f"The backend could not read a request: {why}.",
+            "Update the extension and the backend to the same version.",
+        )
+
+
+class OtherVersion(AvatarError):
+    """The peer speaks another version of the protocol."""
+
+    code = "other_version"
+
+    def __init__(self, theirs: object, ours: int) -> None:
+        super().__init__(
+            f"The extension speaks protocol {theirs}, the backend speaks protocol {ours}.",
+            "Update the extension and the backend to the same version.",
+        )
+
+
+class QueueFull(AvatarError):
+    """As many jobs wait as may."""
+
+    code = "queue_full"
+
+    def __init__(self, greatest: int) -> None:
+        super().__init__(
+            f"{greatest} avatars are waiting already.", "Wait until one is finished, or cancel one."
+        )
+
+
+class TooManyPhotosWait(AvatarError):
+    """Thumbnails are asked for faster than they are made."""
+
+    code = "too_many_photos_wait"
+
+    def __init__(self) -> None:
+        super().__init__("Too many photos are being read at once.", "Add fewer photos at a time.")
+
+
+class UnknownJob(AvatarError):
+    """No job of this id is in the job folder."""
+
+    code = "unknown_job"
+
+    def __init__(self) -> None:
+        super().__init__("This avatar is not in the job folder.", "It may have been deleted.")
+
+
+class JobElsewhere(AvatarError):
+    """An unfinished job that another backend process works on."""
+
+    code = "job_elsewhere"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This avatar is being made by another Blender window.", "Go on in that window."
+        )
+
+
+class NoResult(AvatarError):
+    """A job that has no result, or none any more."""
+
+    code = "no_result"
+
+    def __init__(self) -> None:
+        super().__init__("This avatar is not finished.", "Wait for it, or make it again.")
+
+
+class JobFolderFailed(AvatarError):
+    """The job folder cannot be written."""
+
+    code = "job_folder"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            f"The job folder cannot be written: {why}.",
+            "Make room on the disk, or choose another folder in the extension's preferences.",
+        )
+
+
+class NoClientKey(AvatarError):
+    """`serve` without an extension at the other end of its standard input."""
+
+    code = "no_client_key"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The first line of the standard input is not a client key.",
+            "The Blender extension starts this command; use `python -m backend run` by hand.",
+        )
+
+
+class JobCancelled(AvatarError):
+    """The user has given a job up: what the answer says."""
+
+    code = "cancelled"
+
+    def __init__(self) -> None:
+        super().__init__("The avatar was cancelled.", "Nothing of it was kept.")
+
+
+class Interrupted(AvatarError):
+    """The backend ended before the job did."""
+
+    code = "interrupted"
+
+    def __init__(self) -> None:
+        super().__init__("The backend ended before the avatar was finished.", "Make it again.")
+
+
+class WorkerCrashed(AvatarError):
+    """The worker process ended in the middle of a job."""
+
+    code = "worker_crashed"
+
+    def __init__(self, how: str) -> None:
+        super().__init__(
+            f"The program that makes avatars ended unexpectedly: {how}.",
+            "Try again with other programs closed, fewer photos or a lower quality.",
+        )
+
+
+class WorkerHung(AvatarError):
+    """The worker process said nothing for too long and was ended."""
+
+    code = "worker_hung"
+
+    def __init__(self, silent_s: float) -> None:
+        super().__init__(
+            f"The program that makes avatars did not answer for {silent_s:.0f} s and was ended.",
+            "Try again with fewer photos or a lower quality.",
+        )
+
+
+class UnreadableByCrash(AvatarError):
+    """A photo at which the thumbnails' worker crashed or hung."""
+
+    code = "unreadable_by_crash"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The photo could not be read: reading it crashed.", "Save it again as JPEG."
+        )
+
+
 class Cancelled(Exception):
     """The user has given the job up."""
