@@ -1,73 +1,17 @@
-"""The bytes of a photo file -> upright sRGB, alpha, focal length.
+"""The bytes of a photo file -> upright sRGB, alpha, focal length, as tensors."""
 
-The only place that opens picture files. Everything that is wrong with one is told as
-`UnreadablePhoto`: which photo, what is wrong, what to do.
-"""
-
-import io
-import math
-import struct
-import warnings
-import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import pi_heif
 import torch
 from jaxtyping import Float
-from PIL import Image, ImageCms
+from PIL import Image
 from torch import Tensor
 
-from shared.errors import UnreadablePhoto
+from backend.pictures import open_picture
 
-pi_heif.register_heif_opener()
-
-Image.init()  # all readers known by name; without it only some are until the first failure
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "HEIF")
-"""Pillow's names (JPEG includes the two-picture MPO of phones); its other readers stay out: some
-start programs, the rest are of no use."""
-ANIMATED_FORMATS = ("PNG", "WEBP", "GIF")
-"""A second picture in the other formats is a depth map, a preview or a page, not a movement."""
-
-LEAST_SIDE_PX = 64
-"""Below this a person cannot be told from noise."""
-GREATEST_SIDE_PX = 4096
-"""Longest side of the working image; a larger photo is reduced to it. Twice what the stages use."""
-GREATEST_PIXELS = 128_000_000
-"""Room for the 108-megapixel photos of phones; decoded they take 0.4 GB."""
-FILM_DIAGONAL_MM = 43.27
-"""Of the 36 mm x 24 mm frame: EXIF defines the 35-mm focal length on the diagonal."""
-FOCAL_35MM_RANGE = (8.0, 1200.0)
-"""Shortest fisheye to longest telephoto lens; other values (0 = unknown) are not believed."""
 GREY = 0.5
 """Colour put where the alpha channel hides the photo."""
-
-_ORIENTATION, _MAKE, _MODEL = 0x0112, 0x010F, 0x0110
-_EXIF_IFD, _FOCAL_35MM, _LENS = 0x8769, 0xA405, 0xA434
-_UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-_PILLOW_ERRORS = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    EOFError,
-    IndexError,
-    RuntimeError,
-    struct.error,
-    zlib.error,
-    Image.DecompressionBombError,
-)
-"""What Pillow and its plug-ins raise on broken files."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,185 +40,19 @@ def decode_photo(name: str, data: bytes) -> DecodedPhoto:
     Raises:
         UnreadablePhoto: No picture, broken, moving, too small or too large.
     """
-    with _refusing(name):
-        picture = _open(name, data)
-        _check_still(name, picture)
-        full_size = picture.size
-        _shrink_while_decoding(picture)
-        exif = picture.getexif()
-        camera_model, focal_35mm = _camera(exif, full_size)
-        turn = _UPRIGHT.get(exif.get(_ORIENTATION, 1))
-        picture.load()
-        color, alpha, message = _srgb(picture)
-        color = _upright_working_size(color, turn)
-        alpha = None if alpha is None else _upright_working_size(alpha, turn)
-    width, height = full_size[::-1] if _swaps_sides(turn) else full_size
-    straight = _pixels(color)
-    opacity = None if alpha is None else _pixels(alpha)
-    if opacity is not None and bool((opacity == 1.0).all()):
-        opacity = None
+    picture = open_picture(name, data)
+    straight = _pixels(picture.color)
+    opacity = None if picture.alpha is None else _pixels(picture.alpha)
     return DecodedPhoto(
         name=name,
         color=straight if opacity is None else _without_hidden_colours(straight, opacity),
         alpha=opacity,
-        focal_px=_focal_px(focal_35mm, color.size),
-        camera_model=camera_model,
-        width=width,
-        height=height,
-        message=message,
+        focal_px=picture.focal_px,
+        camera_model=picture.camera_model,
+        width=picture.width,
+        height=picture.height,
+        message=picture.message,
     )
-
-
-@contextmanager
-def _refusing(name: str) -> Iterator[None]:
-    """Turn what Pillow raises on a broken file into a refusal of the photo."""
-    try:
-        with warnings.catch_warnings():
-            # Pillow warns of odd metadata and of sizes that `_open` judges itself.
-            warnings.simplefilter("ignore")
-            yield
-    except _PILLOW_ERRORS as error:
-        raise UnreadablePhoto(
-            name, "the file is damaged or cut off.", "Copy or export the photo again."
-        ) from error
-
-
-def _open(name: str, data: bytes) -> Image.Image:
-    try:
-        picture = Image.open(io.BytesIO(data), formats=FORMATS)
-    except Image.UnidentifiedImageError as error:
-        raise UnreadablePhoto(
-            name, "the file is not a photo.", "Use a JPEG, PNG, WebP, HEIC or TIFF file."
-        ) from error
-    except Image.DecompressionBombError as error:
-        raise _too_large(name) from error
-    width, height = picture.size
-    if width * height > GREATEST_PIXELS:
-        raise _too_large(name)
-    if min(width, height) < LEAST_SIDE_PX:
-        raise UnreadablePhoto(
-            name,
-            f"the photo has only {width} x {height} pixels.",
-            f"Use one with at least {LEAST_SIDE_PX} pixels on each side, better 1000.",
-        )
-    return picture
-
-
-def _too_large(name: str) -> UnreadablePhoto:
-    return UnreadablePhoto(
-        name,
-        f"the photo has more than {GREATEST_PIXELS // 1_000_000} megapixels.",
-        f"Scale it down; {GREATEST_SIDE_PX} pixels on the longer side are enough.",
-    )
-
-
-def _check_still(name: str, picture: Image.Image) -> None:
-    if picture.format in ANIMATED_FORMATS and getattr(picture, "n_frames", 1) > 1:
-        raise UnreadablePhoto(
-            name, "the file is an animation.", "Save the frame you want as a photo of its own."
-        )
-
-
-def _shrink_while_decoding(picture: Image.Image) -> None:
-    """Let the JPEG reader skip detail that the working size does not have."""
-    if max(picture.size) > GREATEST_SIDE_PX:
-        scale = GREATEST_SIDE_PX / max(picture.size)
-        width, height = (math.ceil(side * scale) for side in picture.size)
-        picture.draft(None, (width, height))  # pyright: ignore[reportArgumentType] (None = keep)
-
-
-def _camera(exif: Image.Exif, size: tuple[int, int]) -> tuple[str, float | None]:
-    """A key of the camera, and its focal length on 35-mm film in mm."""
-    details = exif.get_ifd(_EXIF_IFD)
-    body = " ".join(_text(exif.get(tag)) for tag in (_MAKE, _MODEL)).strip()
-    lens = _text(details.get(_LENS))
-    pixels = f"{max(size)}x{min(size)}"
-    model = ", ".join(part for part in (body, lens, pixels) if part) if body else ""
-    try:
-        focal = float(details.get(_FOCAL_35MM, 0))
-    except (TypeError, ValueError, ZeroDivisionError):
-        return model, None
-    shortest, longest = FOCAL_35MM_RANGE
-    return model, focal if shortest <= focal <= longest else None
-
-
-def _text(value: object) -> str:
-    return value.strip("\0 \t\r\n") if isinstance(value, str) else ""
-
-
-def _focal_px(focal_35mm: float | None, size: tuple[int, int]) -> float | None:
-    return None if focal_35mm is None else focal_35mm / FILM_DIAGONAL_MM * math.hypot(*size)
-
-
-def _srgb(picture: Image.Image) -> tuple[Image.Image, Image.Image | None, str]:
-    """The picture in sRGB, its alpha channel, and what could not be read as the file says."""
-    alpha = None
-    if picture.has_transparency_data:
-        shown = picture.convert("RGBA")
-        alpha = shown.getchannel("A")
-        picture = _with_profile(shown.convert("RGB"), picture)
-    elif picture.mode in {"I", "F", "I;16", "I;16B", "I;16L", "I;16N"}:
-        picture = _with_profile(_eight_bits(picture), picture)
-    elif picture.mode not in {"RGB", "L", "CMYK", "LAB"}:
-        picture = _with_profile(picture.convert("RGB"), picture)
-    color, message = _profile_to_srgb(picture)
-    return color, alpha, message
-
-
-def _with_profile(converted: Image.Image, original: Image.Image) -> Image.Image:
-    converted.info["icc_profile"] = original.info.get("icc_profile")
-    return converted
-
-
-def _eight_bits(picture: Image.Image) -> Image.Image:
-    """Grey of 16 bits or of floating point, as 8 bits; integers are scaled by their full range."""
-    values = np.asarray(picture).astype(np.float64)
-    peak = values.max(initial=0.0)
-    full = next((full for full in (1.0, 255.0, 65535.0) if peak <= full), float(peak))
-    if picture.mode != "F":
-        full = max(full, 65535.0)
-    return Image.fromarray((values / full * 255.0).clip(0, 255).round().astype(np.uint8))
-
-
-_MISFIT = "Its colour profile is of another kind of picture: it is read as sRGB."
-_BROKEN = "Its colour profile is damaged: it is read as sRGB."
-_COLOUR_SPACES = {"RGB": "RGB", "L": "GRAY", "CMYK": "CMYK", "LAB": "Lab"}
-
-
-def _profile_to_srgb(picture: Image.Image) -> tuple[Image.Image, str]:
-    """The picture's colours in sRGB by its ICC profile (sRGB if it has none)."""
-    profile_bytes = picture.info.get("icc_profile")
-    if not profile_bytes:
-        return picture.convert("RGB"), ""
-    try:
-        profile = ImageCms.ImageCmsProfile(io.BytesIO(profile_bytes))
-        space = _colour_space(profile)
-        if _COLOUR_SPACES[picture.mode] != space:
-            if space != "RGB":
-                return picture.convert("RGB"), _MISFIT
-            picture = picture.convert("RGB")
-        srgb = ImageCms.createProfile("sRGB")
-        converted = ImageCms.profileToProfile(picture, profile, srgb, outputMode="RGB")
-    except (ImageCms.PyCMSError, OSError):
-        return picture.convert("RGB"), _BROKEN
-    return picture.convert("RGB") if converted is None else converted, ""
-
-
-def _colour_space(profile: ImageCms.ImageCmsProfile) -> str:
-    handle: Any = profile.profile
-    return handle.xcolor_space.strip()
-
-
-def _swaps_sides(turn: Image.Transpose | None) -> bool:
-    return turn in {_UPRIGHT[5], _UPRIGHT[6], _UPRIGHT[7], _UPRIGHT[8]}
-
-
-def _upright_working_size(picture: Image.Image, turn: Image.Transpose | None) -> Image.Image:
-    if max(picture.size) > GREATEST_SIDE_PX:
-        scale = GREATEST_SIDE_PX / max(picture.size)
-        width, height = (max(1, round(side * scale)) for side in picture.size)
-        picture = picture.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=3.0)
-    return picture if turn is None else picture.transpose(turn)
 
 
 def _pixels(picture: Image.Image) -> Float[Tensor, "..."]:
