@@ -12,7 +12,8 @@ from backend.body.anny55 import load_anny55
 from backend.body.model import BodyModel
 from backend.body.smplx import load_smplx
 from backend.files.glb import glb
-from backend.files.png import save_png
+from backend.files.jpeg import save_jpeg
+from backend.files.png import eight_bits, save_png
 from backend.files.preview import Shown, preview
 from backend.files.result_folder import result_folder
 from backend.geometry.normals import vertex_normals
@@ -84,7 +85,7 @@ def load_body(path: Path | None, device: torch.device) -> BodyModel:
 
 
 def write(result: Result, folder: Path, device: torch.device) -> None:
-    """Write everything but `report.json`."""
+    """Write everything but `report.json`; the photos as the cameras of the fit see them."""
     save_avatar(folder / "avatar.npz", result.avatar)
     save_fit(folder / "fit.npz", result.fit)
     for name, mask in zip(result.fit.masks, result.masks, strict=True):
@@ -94,6 +95,8 @@ def write(result: Result, folder: Path, device: torch.device) -> None:
         Shown(color=view.color, mask=mask)
         for view, mask in zip(result.views, result.masks, strict=True)
     ]
+    for number, view in enumerate(result.views, start=1):
+        save_jpeg(folder / f"photo_{number}.jpg", eight_bits(view.color))
     save_png(folder / "preview.png", preview(result.avatar, result.fit, shown, device))
 
 

@@ -10,8 +10,11 @@ from pathlib import Path
 
 from shared.errors import BadInput
 
-OURS = re.compile(r"avatar\.(npz|glb)|fit\.npz|preview\.png|report\.json|mask_\d+\.png")
+OURS = re.compile(
+    r"avatar\.(npz|glb)|fit\.npz|preview\.png|report\.json|mask_\d+\.png|photo_\d+\.jpg"
+)
 """Names that a later run may replace or remove; everything else in the folder is the user's."""
+_PHOTO = re.compile(r"photo_(\d+)\.jpg")
 
 
 @contextmanager
@@ -25,9 +28,8 @@ def result_folder(target: Path) -> Iterator[Path]:
         BadInput: if `target` cannot be a folder of ours.
     """
     parent = target.absolute().parent
-    if target.exists() and not target.is_dir():
-        raise BadInput(f"{target} is a file.", "Name a folder for the results with --output.")
     try:
+        _check_free(target)
         parent.mkdir(parents=True, exist_ok=True)
         partial = Path(tempfile.mkdtemp(prefix=f".{target.name}-", suffix=".partial", dir=parent))
     except OSError as error:
@@ -41,13 +43,28 @@ def result_folder(target: Path) -> Iterator[Path]:
         shutil.rmtree(partial, ignore_errors=True)
 
 
+def _check_free(target: Path) -> None:
+    if not target.exists():
+        return
+    if not target.is_dir():
+        raise BadInput(f"{target} is a file.", "Name a folder for the results with --output.")
+    for path in sorted(target.iterdir()):
+        photo = _PHOTO.fullmatch(path.name)
+        # Ours has a mask beside it; people give their own photos such names, too.
+        if photo and not (target / f"mask_{photo[1]}.png").exists():
+            raise BadInput(
+                f"{path} would be replaced by a photo of the result.",
+                "Name another folder with --output, or give the file another name.",
+            )
+
+
 def _publish(partial: Path, target: Path) -> None:
     partial.chmod(0o777 & ~_umask())  # mkdtemp's folders are their owner's alone
     if not target.exists():
         partial.rename(target)
         return
     written = {path.name for path in partial.iterdir()}
-    for path in sorted(target.iterdir()):
+    for path in sorted(target.iterdir(), reverse=True):  # photos before their masks
         if OURS.fullmatch(path.name) and path.name not in written:
             path.unlink()
     for path in sorted(partial.iterdir()):

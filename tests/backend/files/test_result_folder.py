@@ -52,6 +52,24 @@ def test_a_second_run_replaces_ours_and_keeps_the_users(tmp_path: Path) -> None:
     assert (tmp_path / "holiday.jpg").read_text() == "earlier"
 
 
+def test_photos_of_an_earlier_run_are_replaced(tmp_path: Path) -> None:
+    for name in ("photo_1.jpg", "photo_2.jpg", "mask_1.png", "mask_2.png"):
+        (tmp_path / name).write_text("earlier")
+    with result_folder(tmp_path) as folder:
+        for name in ("photo_1.jpg", "mask_1.png"):
+            (folder / name).write_text("later")
+    assert names(tmp_path) == {"photo_1.jpg", "mask_1.png"}
+    assert (tmp_path / "photo_1.jpg").read_text() == "later"
+
+
+def test_the_users_own_photos_are_never_replaced(tmp_path: Path) -> None:
+    for name in ("photo_1.jpg", "mask_1.png", "photo_2.jpg"):
+        (tmp_path / name).write_text("mine")
+    with pytest.raises(BadInput, match=r"photo_2\.jpg would be replaced"), result_folder(tmp_path):
+        pass
+    assert (tmp_path / "photo_2.jpg").read_text() == "mine"
+
+
 def test_a_file_is_no_folder(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("mine")
     with pytest.raises(BadInput, match="is a file"), result_folder(tmp_path / "out"):
