@@ -9,7 +9,6 @@ from .shared.messages import (
     Failed,
     Finished,
     JobInfo,
-    Message,
     Progress,
     Refused,
 )
@@ -26,6 +25,9 @@ class Phase(StrEnum):
     CANCELLED = "cancelled"
 
 
+_End = Finished | Failed | Refused | JobInfo
+JobMessage = Accepted | Progress | _End
+"""What can change a job's state; `JobInfo`, because messages may be lost with the link."""
 UNDER_WAY = (Phase.SENDING, Phase.QUEUED, Phase.RUNNING)
 """Phases that a job leaves again."""
 STAGE_WORDS = {
@@ -89,25 +91,18 @@ def remaining_s(state: JobState, now: float) -> float | None:
     return max(state.end - now, floor)
 
 
-def advance(state: JobState, message: Message, now: float) -> JobState:
-    """Return the state after a message; messages about other jobs, or too late, change nothing."""
-    if getattr(message, "job", None) != state.job:
-        return state
-    if isinstance(message, Finished) and state.phase is Phase.FINISHED:
+def advance(state: JobState, message: JobMessage, now: float) -> JobState:
+    """Return the state after a message; those about other jobs, or too late, change nothing."""
+    is_own = message.job == state.job
+    if is_own and isinstance(message, Finished) and state.phase is Phase.FINISHED:
         return replace(state, messages=message.messages)  # the list of jobs was quicker
-    if state.phase not in UNDER_WAY:
+    if not is_own or state.phase not in UNDER_WAY:
         return state
-    match message:
-        case Accepted():
-            return _queued(state, message.position)
-        case Progress():
-            return _progressed(state, message, now)
-        case Finished() | Failed() | Refused():
-            return _ended(state, message, now)
-        case JobInfo():
-            return _compared(state, message, now)
-        case _:
-            return state
+    if isinstance(message, Accepted):
+        return _queued(state, message.position)
+    if isinstance(message, Progress):
+        return _progressed(state, message, now)
+    return _ended(state, message, now)
 
 
 def fail(state: JobState, now: float, *, sentence: str, hint: str, log: str) -> JobState:
@@ -154,7 +149,9 @@ def _rest(elapsed_s: float, fraction: float) -> float:
     return elapsed_s * (1 - fraction) / fraction
 
 
-def _ended(state: JobState, message: Finished | Failed | Refused, now: float) -> JobState:
+def _ended(state: JobState, message: _End, now: float) -> JobState:
+    if isinstance(message, JobInfo):
+        return _compared(state, message, now)
     if isinstance(message, Finished):
         return replace(_finish(state, now), messages=message.messages)
     if message.code == "cancelled":
@@ -169,7 +166,6 @@ def _finish(state: JobState, now: float) -> JobState:
 
 
 def _compared(state: JobState, info: JobInfo, now: float) -> JobState:
-    """The state after a look at the list of jobs: messages may have been lost with the link."""
     if info.state in UNFINISHED:
         return _queued(state, state.position)
     if info.state == "finished":

@@ -6,8 +6,10 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -163,7 +165,8 @@ def _open(launch: Launch, connection_file: Path, log: Path) -> subprocess.Popen[
                 stdin=subprocess.PIPE,
                 stdout=output,  # a pipe that nobody reads fills up and stops the backend
                 stderr=subprocess.STDOUT,
-                **_apart(),
+                start_new_session=True,  # Ctrl-C in Blender's terminal is for Blender
+                creationflags=_creation_flags(),
             )
         except FileNotFoundError as error:
             raise CannotStart(f"There is no {launch.python}.", CHOOSE_PYTHON) from error
@@ -187,12 +190,11 @@ def _environment() -> dict[str, str]:
     }
 
 
-def _apart() -> dict[str, int | bool]:
-    """Ctrl-C in Blender's terminal is for Blender; no console window pops up."""
-    if os.name == "nt":
-        flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
-        return {"creationflags": flags}
-    return {"start_new_session": True}
+def _creation_flags() -> int:
+    """Windows' words for a session of its own, and for no console window that pops up."""
+    if sys.platform == "win32":
+        return subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
+    return 0
 
 
 def _tell(process: subprocess.Popen[bytes], client_key: str) -> None:
@@ -209,10 +211,8 @@ def _tell(process: subprocess.Popen[bytes], client_key: str) -> None:
 
 def _end(process: subprocess.Popen[bytes], timeout_s: float) -> None:
     if process.stdin is not None:
-        try:
+        with suppress(OSError):  # what was still to be written cannot be: it has ended
             process.stdin.close()
-        except OSError:  # what was still to be written cannot be: it has ended
-            pass
     try:
         process.wait(timeout_s)
     except subprocess.TimeoutExpired:
@@ -220,7 +220,7 @@ def _end(process: subprocess.Popen[bytes], timeout_s: float) -> None:
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    if os.name == "nt":
+    if sys.platform == "win32":
         process.kill()  # its workers see the end of their standard input
     else:
         os.killpg(process.pid, signal.SIGKILL)  # with its workers

@@ -9,11 +9,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from .connection import (
-    TIMING,
+from .connection import TIMING, Connection
+from .job import UNDER_WAY, JobState, Phase, advance, cancel, fail
+from .link.events import (
     Answering,
     Broken,
-    Connection,
     Event,
     Garbled,
     Request,
@@ -22,7 +22,6 @@ from .connection import (
     ThumbnailOf,
     Timing,
 )
-from .job import UNDER_WAY, JobState, Phase, advance, cancel, fail
 from .process import BackendProcess, Launch
 from .shared.messages import (
     UNFINISHED,

@@ -1,0 +1,1 @@
+"""What happens on the thread that talks to the backend."""
