@@ -1,7 +1,6 @@
 """Operators on the backend and its jobs; registers all operators."""
 
 from pathlib import Path
-from typing import ClassVar
 
 import bpy
 from bpy.props import StringProperty
@@ -175,7 +174,7 @@ class PHOTOAVATAR_OT_import_job(Operator):
     bl_idname = "photo_avatar.import_job"
     bl_label = "Import Avatar"
     bl_description = "Bring this avatar into the scene; Ctrl Z takes it out again"
-    bl_options: ClassVar[set[str]] = {"UNDO"}
+    bl_options = {"UNDO"}  # noqa: RUF012 - Blender asks for a set
 
     job: StringProperty(options={"SKIP_SAVE"})
 

@@ -1,7 +1,7 @@
 """Operators on an avatar that is in the scene."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import ClassVar
 
 from bpy.props import IntProperty, StringProperty
 from bpy.types import Context, Object, Operator
@@ -16,7 +16,7 @@ def active_avatar(context: Context) -> Object | None:
     return avatar_of(context.object) if context.object else None
 
 
-class AvatarOperator:
+class AvatarOperator(Operator):
     """What the operators below have in common."""
 
     @classmethod
@@ -26,13 +26,13 @@ class AvatarOperator:
         return active_avatar(context) is not None
 
 
-class PHOTOAVATAR_OT_show_photo(AvatarOperator, Operator):
+class PHOTOAVATAR_OT_show_photo(AvatarOperator):
     """Put the avatar into a photo's pose."""
 
     bl_idname = "photo_avatar.show_photo"
     bl_label = "Show Photo"
     bl_description = "Take the pose of this photo, and look through its camera in camera view"
-    bl_options: ClassVar[set[str]] = {"UNDO"}
+    bl_options = {"UNDO"}  # noqa: RUF012 - Blender asks for a set
 
     index: IntProperty(min=0, options={"SKIP_SAVE"})
 
@@ -46,13 +46,13 @@ class PHOTOAVATAR_OT_show_photo(AvatarOperator, Operator):
         return {"FINISHED"}
 
 
-class PHOTOAVATAR_OT_show_rest(AvatarOperator, Operator):
+class PHOTOAVATAR_OT_show_rest(AvatarOperator):
     """Put the avatar into its rest pose."""
 
     bl_idname = "photo_avatar.show_rest"
     bl_label = "Rest Pose"
     bl_description = "Back to the pose that the avatar was made in"
-    bl_options: ClassVar[set[str]] = {"UNDO"}
+    bl_options = {"UNDO"}  # noqa: RUF012 - Blender asks for a set
 
     def execute(self, context: Context) -> set[str]:
         """Show it."""
@@ -60,8 +60,11 @@ class PHOTOAVATAR_OT_show_rest(AvatarOperator, Operator):
         return {"FINISHED"}
 
 
-class ExportOperator(AvatarOperator, ExportHelper):
+class ExportOperator(ExportHelper, AvatarOperator):
     """What the exports have in common: the file browser starts with the avatar's name."""
+
+    filename_ext: str
+    write: Callable[[Context, Object, Path], None]
 
     def invoke(self, context: Context, event: object) -> set[str]:
         """Ask for the file."""
@@ -74,7 +77,7 @@ class ExportOperator(AvatarOperator, ExportHelper):
         path = Path(self.filepath)
         context.window_manager.progress_begin(0, 1)
         try:
-            self.write(context, path)
+            type(self).write(context, active_avatar(context), path)
         except (OSError, RuntimeError) as error:
             self.report({"ERROR"}, f"{path.name} was not written: {error}")
             return {"CANCELLED"}
@@ -84,7 +87,7 @@ class ExportOperator(AvatarOperator, ExportHelper):
         return {"FINISHED"}
 
 
-class PHOTOAVATAR_OT_export_glb(ExportOperator, Operator):
+class PHOTOAVATAR_OT_export_glb(ExportOperator):
     """Write the avatar for game engines and the web."""
 
     bl_idname = "photo_avatar.export_glb"
@@ -93,13 +96,10 @@ class PHOTOAVATAR_OT_export_glb(ExportOperator, Operator):
 
     filename_ext = ".glb"
     filter_glob: StringProperty(default="*.glb", options={"HIDDEN"})
-
-    def write(self, context: Context, path: Path) -> None:
-        """Write the active avatar."""
-        export_glb(context, active_avatar(context), path)
+    write = export_glb
 
 
-class PHOTOAVATAR_OT_export_fbx(ExportOperator, Operator):
+class PHOTOAVATAR_OT_export_fbx(ExportOperator):
     """Write the avatar for game engines and other programs."""
 
     bl_idname = "photo_avatar.export_fbx"
@@ -108,10 +108,7 @@ class PHOTOAVATAR_OT_export_fbx(ExportOperator, Operator):
 
     filename_ext = ".fbx"
     filter_glob: StringProperty(default="*.fbx", options={"HIDDEN"})
-
-    def write(self, context: Context, path: Path) -> None:
-        """Write the active avatar."""
-        export_fbx(context, active_avatar(context), path)
+    write = export_fbx
 
 
 CLASSES = (

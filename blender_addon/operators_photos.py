@@ -1,11 +1,11 @@
 """Operators on the list of photos."""
 
 from pathlib import Path
-from typing import ClassVar
+from typing import Any
 
 import bpy
 from bpy.props import CollectionProperty, IntProperty, StringProperty
-from bpy.types import Context, Event, FileHandler, Operator, OperatorFileListElement, Scene
+from bpy.types import Context, Event, FileHandler, Operator, OperatorFileListElement
 
 from .preferences import start_backend
 from .properties import photo_paths
@@ -20,7 +20,7 @@ TAB = "Avatar"
 """Of the sidebar."""
 
 
-def add_photos(scene: Scene, paths: list[Path]) -> list[str]:
+def add_photos(scene: Any, paths: list[Path]) -> list[str]:
     """Append photos to the list; returns a sentence for each that was left out."""
     listed = set(photo_paths(scene))
     left_out = []
@@ -51,7 +51,7 @@ class PHOTOAVATAR_OT_add_photos(Operator):
     bl_idname = "photo_avatar.add_photos"
     bl_label = "Add Photos"
     bl_description = "Choose photos of one person; several at once with Shift or Ctrl"
-    bl_options: ClassVar[set[str]] = {"UNDO"}
+    bl_options = {"UNDO"}  # noqa: RUF012 - Blender asks for a set
 
     directory: StringProperty(subtype="DIR_PATH", options={"SKIP_SAVE", "HIDDEN"})
     files: CollectionProperty(type=OperatorFileListElement, options={"SKIP_SAVE", "HIDDEN"})
@@ -88,7 +88,7 @@ class PHOTOAVATAR_OT_remove_photo(Operator):
     bl_idname = "photo_avatar.remove_photo"
     bl_label = "Remove Photo"
     bl_description = "Take this photo from the list; the file stays"
-    bl_options: ClassVar[set[str]] = {"UNDO"}
+    bl_options = {"UNDO"}  # noqa: RUF012 - Blender asks for a set
 
     index: IntProperty(min=0, options={"SKIP_SAVE"})
 
@@ -108,7 +108,7 @@ class PHOTOAVATAR_OT_clear_photos(Operator):
     bl_idname = "photo_avatar.clear_photos"
     bl_label = "Remove All Photos"
     bl_description = "Empty the list; the files stay"
-    bl_options: ClassVar[set[str]] = {"UNDO"}
+    bl_options = {"UNDO"}  # noqa: RUF012 - Blender asks for a set
 
     @classmethod
     def poll(cls, context: Context) -> bool:

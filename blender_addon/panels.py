@@ -1,7 +1,6 @@
 """The tab "Avatar" in the 3D view's sidebar: it only shows what is; operators and timer act."""
 
 import time
-from typing import ClassVar
 
 import bpy
 from bpy.types import Context, Panel, UILayout
@@ -41,7 +40,7 @@ class VIEW3D_PT_photo_avatar_status(AvatarPanel, Panel):
     """Whether the backend can be used."""
 
     bl_label = "Photo Avatar"
-    bl_options: ClassVar[set[str]] = {"HIDE_HEADER"}
+    bl_options = {"HIDE_HEADER"}  # noqa: RUF012 - Blender asks for a set
 
     def draw(self, context: Context) -> None:
         """Draw one row; more only if something is to be done."""

@@ -44,7 +44,7 @@ def _python_chosen(_preferences: "PHOTOAVATAR_AP_preferences", _context: Context
 class PHOTOAVATAR_AP_preferences(AddonPreferences):
     """Where the backend is, and what it may use."""
 
-    bl_idname = __package__
+    bl_idname = __package__ or ""
 
     python: StringProperty(
         name="Backend Python", description=SETUP, subtype="FILE_PATH", update=_python_chosen

@@ -1,6 +1,7 @@
 """What a user enters: saved with the scene, and undone with it."""
 
 from pathlib import Path
+from typing import Any
 
 import bpy
 from bpy.props import (
@@ -66,7 +67,7 @@ class PHOTOAVATAR_PG_scene(PropertyGroup):
 CLASSES = (PHOTOAVATAR_PG_photo, PHOTOAVATAR_PG_scene)
 
 
-def photo_paths(scene: Scene) -> list[Path]:
+def photo_paths(scene: Any) -> list[Path]:
     """Return the absolute paths of a scene's photos, in the order of the list."""
     return [Path(bpy.path.abspath(photo.path)) for photo in scene.photo_avatar.photos]
 
@@ -75,11 +76,13 @@ def register() -> None:
     """Give each scene its own settings."""
     for cls in CLASSES:
         bpy.utils.register_class(cls)
-    Scene.photo_avatar = PointerProperty(type=PHOTOAVATAR_PG_scene)
+    scenes: Any = Scene
+    scenes.photo_avatar = PointerProperty(type=PHOTOAVATAR_PG_scene)
 
 
 def unregister() -> None:
     """Undo `register`."""
-    del Scene.photo_avatar
+    scenes: Any = Scene
+    del scenes.photo_avatar
     for cls in reversed(CLASSES):
         bpy.utils.unregister_class(cls)

@@ -6,6 +6,7 @@ It never waits. What a job needs is done by the backend; here it is only asked w
 import logging
 import time
 from pathlib import Path
+from typing import Any
 
 import bpy
 from bpy.types import Area, Operator, Window
@@ -100,7 +101,8 @@ def _import(job: str) -> bool:
     window = next(iter(_windows()), None)
     with bpy.context.temp_override(**({"window": window} if window else {})):
         if bpy.context.mode == "OBJECT":
-            bpy.ops.photo_avatar.import_job("EXEC_DEFAULT", True, job=job)  # noqa: FBT003 - undo
+            own: Any = bpy.ops
+            own.photo_avatar.import_job("EXEC_DEFAULT", True, job=job)  # noqa: FBT003 - undo
     return True
 
 

@@ -4,6 +4,8 @@ Blender itself reads neither HEIC nor the orientation that cameras note in a fil
 makes the pictures, this module hands their pixels to Blender.
 """
 
+from typing import Any
+
 import bpy.utils.previews
 import numpy as np
 
@@ -26,7 +28,7 @@ class Icons:
         """
         if self._shown.get(path) is thumbnail:
             return False
-        preview = self._previews.get(path) or self._previews.new(path)
+        preview: Any = self._previews.get(path) or self._previews.new(path)
         height, width, _ = thumbnail.pixels.shape
         preview.image_size = (width, height)
         packed = np.ascontiguousarray(thumbnail.pixels[::-1]).view(np.int32)  # RGBA bytes
