@@ -51,12 +51,39 @@ def parser() -> argparse.ArgumentParser:
         command.add_argument("--quality", choices=("draft", "standard", "high"), default="standard")
         command.add_argument("--height", type=float, metavar="CM", help="of the person, barefoot")
         command.add_argument("--name", help="of the avatar; else the output folder's")
+    serve = commands.add_parser("serve", help="serve the Blender extension, which starts this")
+    serve.add_argument("--jobs", required=True, type=Path, metavar="DIR")
+    serve.add_argument("--connection-file", required=True, type=Path, metavar="FILE")
+    for command in (run, demo, serve):
         command.add_argument("--device", choices=("cpu", "cuda"), help="else cuda if there is one")
         command.add_argument("--body", type=Path, metavar="FILE.npz", help="your own SMPL-X model")
     return top
 
 
 def _run(options: argparse.Namespace, progress: "ProgressBar") -> None:
+    if options.command == "serve":
+        _serve(options)
+    else:
+        _make(options, progress)
+
+
+def _serve(options: argparse.Namespace) -> None:
+    from backend.server import ServeOptions, serve
+
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
+    )
+    serve(
+        ServeOptions(
+            jobs=options.jobs,
+            connection_file=options.connection_file,
+            device=options.device,
+            body=options.body,
+        )
+    )
+
+
+def _make(options: argparse.Namespace, progress: "ProgressBar") -> None:
     paths = sample_photos() if options.command == "demo" else options.photos
     photos = read_photos(paths)
     # PyTorch and MediaPipe take seconds to import: arguments are checked before

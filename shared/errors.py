@@ -151,6 +151,18 @@ class JobFolderFailed(AvatarError):
         )
 
 
+class TooLarge(AvatarError):
+    """An answer that cannot be sent."""
+
+    code = "too_large"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The avatar is too large to be sent to Blender.",
+            "Import avatar.glb from the job folder instead.",
+        )
+
+
 class NoClientKey(AvatarError):
     """`serve` without an extension at the other end of its standard input."""
 

@@ -14,8 +14,8 @@ class Inbox(Generic[Item]):
     def __init__(self) -> None:
         self._items: queue.SimpleQueue[Item] = queue.SimpleQueue()
         self._ear, self._bell = socket.socketpair()  # unlike a pipe, it can be polled on Windows
-        self._ear.setblocking(False)
-        self._bell.setblocking(False)
+        self._ear.settimeout(0)
+        self._bell.settimeout(0)
 
     def fileno(self) -> int:
         """Return what is readable while there are items."""

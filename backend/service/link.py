@@ -51,14 +51,14 @@ class Link:
         for option, value in _OPTIONS.items():
             self._router.set(option, value)
         self._router.bind(_ADDRESS)
-        self.endpoint = self._router.get(zmq.LAST_ENDPOINT).rstrip(b"\0").decode()
+        self.endpoint = str(self._router.get_string(zmq.LAST_ENDPOINT)).rstrip("\0")
         self._poller = zmq.Poller()
         for source in (self._gate, self._router, wake):
             self._poller.register(source, zmq.POLLIN)
 
     def receive(self, timeout_s: float) -> list[Request]:
         """Return what has come by the time anything has; empty if only the wake-up has."""
-        ready = dict(self._poller.poll(timeout_s * 1000))
+        ready = dict(self._poller.poll(round(timeout_s * 1000)))
         if self._gate in ready:
             self._admit()
         if self._router not in ready:
