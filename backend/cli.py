@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from backend.photo_names import with_different_names
 from backend.progress import overall
 from shared.errors import AvatarError, BadInput, Cancelled
 from shared.types import Photo
@@ -54,7 +55,10 @@ def parser() -> argparse.ArgumentParser:
     serve = commands.add_parser("serve", help="serve the Blender extension, which starts this")
     serve.add_argument("--jobs", required=True, type=Path, metavar="DIR")
     serve.add_argument("--connection-file", required=True, type=Path, metavar="FILE")
-    for command in (run, demo, serve):
+    work = commands.add_parser("work")  # nobody but the supervisor starts it
+    work.add_argument("--lane", required=True, choices=("jobs", "pictures"))
+    work.add_argument("--jobs", required=True, type=Path, metavar="DIR")
+    for command in (run, demo, serve, work):
         command.add_argument("--device", choices=("cpu", "cuda"), help="else cuda if there is one")
         command.add_argument("--body", type=Path, metavar="FILE.npz", help="your own SMPL-X model")
     return top
@@ -63,6 +67,8 @@ def parser() -> argparse.ArgumentParser:
 def _run(options: argparse.Namespace, progress: "ProgressBar") -> None:
     if options.command == "serve":
         _serve(options)
+    elif options.command == "work":
+        _work(options)
     else:
         _make(options, progress)
 
@@ -81,6 +87,13 @@ def _serve(options: argparse.Namespace) -> None:
             body=options.body,
         )
     )
+
+
+def _work(options: argparse.Namespace) -> NoReturn:
+    from backend.worker import Place, work
+
+    place = Place(jobs=options.jobs.absolute(), device=options.device, body=options.body)
+    work(options.lane, place)
 
 
 def _make(options: argparse.Namespace, progress: "ProgressBar") -> None:
@@ -120,8 +133,8 @@ def read_photos(paths: Sequence[Path]) -> tuple[Photo, ...]:
             raise BadInput(f"{path} is named twice.", "Name each photo once.")
         seen.add(path.resolve())
         data = np.frombuffer(_bytes_of(path), np.uint8)
-        photos.append(Photo(name=_free_name(path.name, photos), data=data))
-    return tuple(photos)
+        photos.append(Photo(name=path.name, data=data))
+    return with_different_names(photos)
 
 
 def _bytes_of(path: Path) -> bytes:
@@ -133,16 +146,6 @@ def _bytes_of(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise BadInput(f"{path} cannot be read: {error.strerror}.", "Check its name.") from error
-
-
-def _free_name(name: str, photos: Sequence[Photo]) -> str:
-    taken = {photo.name for photo in photos}
-    count = 1
-    free = name
-    while free in taken:
-        count += 1
-        free = f"{Path(name).stem} ({count}){Path(name).suffix}"
-    return free
 
 
 def summary(report: dict[str, Any], output: Path) -> str:

@@ -228,5 +228,29 @@ class UnreadableByCrash(AvatarError):
         )
 
 
+class OutOfMemory(AvatarError):
+    """The processor's or the graphics card's memory does not hold a job."""
+
+    code = "out_of_memory"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The computer's memory is not enough.",
+            "Close other programs, use fewer photos, or choose the quality draft.",
+        )
+
+
+class Unexpected(AvatarError):
+    """A fault of the program itself."""
+
+    code = "internal"
+
+    def __init__(self, cause: Exception) -> None:
+        super().__init__(
+            f"The program has a fault that it did not expect ({type(cause).__name__}).",
+            "Please report it together with the log.",
+        )
+
+
 class Cancelled(Exception):
     """The user has given the job up."""
