@@ -1,5 +1,6 @@
 """A fetched result -> armature, mesh, poses and cameras in the scene; the only writer of them."""
 
+import contextlib
 import uuid
 from dataclasses import dataclass
 
@@ -100,6 +101,7 @@ def avatar_of(obj: bpy.types.Object | None) -> bpy.types.Object | None:
 
 
 def _hide(context: bpy.types.Context, camera: bpy.types.Object | None, *, is_hidden: bool) -> None:
-    """Needs no camera, and none that is in this view layer."""
-    if camera is not None and camera.name in context.view_layer.objects:
-        camera.hide_set(state=is_hidden, view_layer=context.view_layer)
+    """Do nothing without a camera; one whose collection is excluded is not shown anyway."""
+    if camera is not None:
+        with contextlib.suppress(RuntimeError):  # not in this view layer
+            camera.hide_set(state=is_hidden, view_layer=context.view_layer)

@@ -1,5 +1,7 @@
 """Bones -> armature object."""
 
+from typing import Any
+
 import bpy
 
 from ..shared.types import Avatar
@@ -41,7 +43,7 @@ def _add_bones(data: bpy.types.Armature, avatar: Avatar) -> None:
     root.use_deform = False
     bones = []
     for shape in bone_shapes(avatar):
-        bone = data.edit_bones.new(shape.name)
+        bone: Any = data.edit_bones.new(shape.name)
         bone.head, bone.tail = shape.head, shape.tail
         bone.align_roll(shape.z_direction)
         bone.parent = bones[shape.parent] if shape.parent >= 0 else root

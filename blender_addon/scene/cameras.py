@@ -34,7 +34,7 @@ def add_cameras(
     collection = bpy.data.collections.new(f"{result.avatar.name} cameras")
     for photo, name in enumerate(result.fit.photos):
         data = bpy.data.cameras.new(f"{result.avatar.name} – {PurePath(name).stem}")
-        camera = bpy.data.objects.new(data.name, data)
+        camera: Any = bpy.data.objects.new(data.name, data)
         collection.objects.link(camera)
         camera.parent = armature
         camera.matrix_basis = Matrix(
@@ -77,7 +77,7 @@ def _add_photo(data: bpy.types.Camera, path: Path) -> None:
     try:
         image: Any = bpy.data.images.load(str(path), check_existing=True)
     except RuntimeError as error:
-        log.warning("no background for camera %s: %s", data.name, error)
+        log.warning("no background for camera %s: %s", data.name, str(error).strip())
         return
     data.show_background_images = True
     background = data.background_images.new()

@@ -1,5 +1,7 @@
 """The material that shows the avatar's vertex colours."""
 
+from typing import Any
+
 import bpy
 
 COLOUR = "Color"
@@ -14,7 +16,7 @@ def new_material(name: str) -> bpy.types.Material:
     material = bpy.data.materials.new(name)
     if material.node_tree is None:
         material.use_nodes = True
-    tree = material.node_tree
+    tree: Any = material.node_tree
     surface = next(node for node in tree.nodes if node.type == "BSDF_PRINCIPLED")
     surface.inputs["Roughness"].default_value = ROUGHNESS
     surface.inputs["Specular IOR Level"].default_value = SPECULAR

@@ -1,5 +1,7 @@
 """Vertices, faces, weights and colours -> mesh object; every step is one call for all vertices."""
 
+from typing import Any
+
 import bmesh
 import bpy
 import numpy as np
@@ -26,7 +28,7 @@ def add_mesh(
     mesh.materials.append(new_material(avatar.name))
     collection.objects.link(body)
     body.parent = armature
-    modifier = body.modifiers.new("Armature", "ARMATURE")
+    modifier: Any = body.modifiers.new("Armature", "ARMATURE")
     modifier.object = armature
     modifier.use_deform_preserve_volume = False  # engines blend matrices
     return body
@@ -47,7 +49,7 @@ def _set_weights(mesh: bpy.types.Mesh, avatar: Avatar) -> None:
     edited.free()
 
 
-def _set_surface(mesh: bpy.types.Mesh, avatar: Avatar) -> None:
+def _set_surface(mesh: Any, avatar: Avatar) -> None:
     corners = avatar.faces.size
     mesh.attributes["position"].data.foreach_set("vector", avatar.vertices.ravel())
     mesh.loops.add(corners)
@@ -59,7 +61,7 @@ def _set_surface(mesh: bpy.types.Mesh, avatar: Avatar) -> None:
     mesh.shade_smooth()
 
 
-def _set_colours(mesh: bpy.types.Mesh, avatar: Avatar) -> None:
+def _set_colours(mesh: Any, avatar: Avatar) -> None:
     attribute = mesh.color_attributes.new(name=COLOUR, type="BYTE_COLOR", domain="POINT")
     rgba = np.ones((len(avatar.colours), 4), np.float32)
     rgba[:, :3] = avatar.colours / np.float32(255)

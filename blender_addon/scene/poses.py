@@ -21,8 +21,8 @@ def add_poses(armature: bpy.types.Object, result: Result) -> None:
     Each is an action with a fake user, so it is saved whether or not anything uses it.
     """
     names = result.avatar.joint_names
-    bones = armature.data.bones
-    rest = np.array([bones[name].matrix_local.to_3x3() for name in names])
+    data: Any = armature.data
+    rest = np.array([data.bones[name].matrix_local.to_3x3() for name in names])
     for photo, photo_name in enumerate(result.fit.photos):
         action = bpy.data.actions.new(f"{result.avatar.name} – {PurePath(photo_name).stem}")
         action.use_fake_user = True
@@ -66,7 +66,8 @@ def apply_pose(armature: bpy.types.Object, action: bpy.types.Action) -> None:
         ]
         # The matrix and not the channels: the rotation mode may have been changed.
         bone.matrix_basis = Matrix.LocRotScale(Vector(at), Quaternion(turn), None)
-    armature.data.pose_position = "POSE"
+    data: Any = armature.data
+    data.pose_position = "POSE"
 
 
 def apply_rest(armature: bpy.types.Object) -> None:
@@ -75,7 +76,7 @@ def apply_rest(armature: bpy.types.Object) -> None:
         bone.matrix_basis = Matrix.Identity(4)
 
 
-def _new_channels(action: bpy.types.Action, slot_name: str) -> Any:
+def _new_channels(action: Any, slot_name: str) -> Any:
     """Return where a new action keeps its curves and their groups."""
     if not hasattr(action, "slots"):  # Blender 4.2 and 4.3
         return action
@@ -84,7 +85,7 @@ def _new_channels(action: bpy.types.Action, slot_name: str) -> Any:
     return strip.channelbag(slot, ensure=True)
 
 
-def _curves(action: bpy.types.Action) -> list[bpy.types.FCurve]:
+def _curves(action: Any) -> list[bpy.types.FCurve]:
     if not hasattr(action, "slots"):
         return list(action.fcurves)
     return [
