@@ -4,7 +4,7 @@ import sys
 from contextlib import ExitStack
 from importlib import import_module
 
-_MODULES = ()
+_MODULES = ("properties", "preferences", "thumbnails", "operators", "panels", "pump")
 """Those that register something, in this order."""
 
 _registered = ExitStack()

@@ -90,7 +90,8 @@ def run_tests(python: Path, tests: list[str], settings: dict[str, str]) -> Outco
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
         command = [python, "-m", "pytest", "-o", "addopts=--import-mode=importlib", "-ra"]
-        command += ["-p", "no:cacheprovider", f"--junitxml={report}", *tests]
+        command += ["-p", "no:cacheprovider", f"--junitxml={report}"]
+        command += ["-o", "junit_family=xunit1", *tests]  # keeps what tests have measured
         try:
             code = subprocess.run(
                 command, cwd=ROOT, env=variables, timeout=TIMEOUT_S, check=False

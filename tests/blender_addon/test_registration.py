@@ -97,3 +97,12 @@ def test_a_second_round_registers_each_module_once(make: Make) -> None:
 def test_package_imports_without_blender_and_without_torch() -> None:
     code = "import sys; sys.modules['bpy'] = sys.modules['torch'] = None; import blender_addon"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+def test_every_module_that_registers_something_is_listed() -> None:
+    offers = {
+        path.stem
+        for path in (ROOT / "blender_addon").glob("*.py")
+        if path.stem != "__init__" and "\ndef register()" in path.read_text()
+    }
+    assert offers == set(importlib.import_module("blender_addon")._MODULES)
