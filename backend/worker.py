@@ -226,6 +226,9 @@ def _jobs_lane(place: Place, channel: Channel) -> Lane:
     from backend.job import Job, choose_device, run_job
     from backend.record import device_name
 
+    # the first optimiser loads hundreds of modules: seconds that no job shall wait for
+    torch.optim.Adam([torch.zeros(1, requires_grad=True)])
+
     def answer(request: Submit) -> Message:
         folder = place.jobs / request.job
         job = Job(
