@@ -71,7 +71,7 @@ class Connection:
             except Empty:
                 return events
 
-    def close(self, timeout_s: float = 0.04) -> None:
+    def close(self, timeout_s: float) -> None:
         """End the thread; wait for it no longer than this. What was not sent is lost."""
         self._closing.set()
         self._wake()
@@ -125,7 +125,7 @@ class Connection:
         while not path.exists():
             if time.monotonic() > deadline:
                 raise LinkError(
-                    f"The backend was not ready after {self._timing.file_s:.0f} s.",
+                    f"The backend was not ready after {self._timing.file_s:g} s.",
                     "Look at its log, then start it again.",
                 )
             if self._closing.wait(self._timing.file_poll_s):

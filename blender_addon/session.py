@@ -46,6 +46,8 @@ from .shared.messages import (
 __all__ = ["Launch", "Problem", "Session", "Status"]
 
 THUMBNAIL_SIZE_PX = 256
+LEAST_CLOSE_S = 0.02
+"""For the link's thread; it may be reading a photo from a slow disk."""
 LEAST_PAUSE_S = 5.0
 """Between two starts of a backend that fails: no storm of processes."""
 RETRY = "Press Generate again; finished avatars are kept."
@@ -163,7 +165,8 @@ class Session:
     def cancel(self) -> None:
         """Give the session's job up."""
         if self.job is not None and self.job.phase in UNDER_WAY:
-            self._send(Cancel(job=self.job.job))
+            if self._base is Status.READY:  # else it was never sent
+                self._send(Cancel(job=self.job.job))
             self.job = cancel(self.job, time.monotonic())
             self._submission = None
 
@@ -333,9 +336,10 @@ class Session:
 
     def _disconnect(self, timeout_s: float) -> None:
         """End link and process; what has come and was not applied is forgotten."""
+        deadline = time.monotonic() + timeout_s
         if self._connection is not None:
-            self._connection.close()
+            self._connection.close(max(timeout_s, LEAST_CLOSE_S))
         if self._process is not None:
-            self._process.stop(timeout_s)
+            self._process.stop(max(0.0, deadline - time.monotonic()))
         self._connection, self._process = None, None
         self._events.clear()

@@ -200,7 +200,7 @@ class Talk:
         if self._welcome_deadline is not None:
             if now > self._welcome_deadline:
                 raise LinkError(
-                    f"The backend did not answer within {self._timing.welcome_s:.0f} s.",
+                    f"The backend did not answer within {self._timing.welcome_s:g} s.",
                     "Look at its log, then start it again.",
                 )
             return
