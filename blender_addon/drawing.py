@@ -38,7 +38,7 @@ def status(layout: UILayout, session: Session) -> None:
     known = session.device if session.status in {Status.READY, Status.BUSY} else ""
     row = layout.row()
     row.alert = session.status is Status.FAILED
-    row.label(text=f"{words} – {known}" if known else words, icon=icon)
+    row.label(text=f"{words} – {known.replace('cpu', 'CPU')}" if known else words, icon=icon)
 
 
 def problem(layout: UILayout, context: Context, what: Problem) -> UILayout:
@@ -61,17 +61,16 @@ def progress(layout: UILayout, job: JobState, *, is_starting: bool) -> None:
     """Draw how far a job is, with the button that ends it."""
     now = time.monotonic()
     stage = "Starting the backend" if is_starting else job.stage
-    row = layout.row(align=True)
+    row = layout.row()
     row.scale_y = 1.4
     row.progress(factor=job.fraction, text=stage, type="BAR")
-    row.operator("photo_avatar.cancel", text="", icon="X")
-    left = remaining_s(job, now)
     times = layout.row()
     times.label(text=clock(now - job.started))
-    if left is not None:
+    if (left := remaining_s(job, now)) is not None:
         end = times.row()
         end.alignment = "RIGHT"
         end.label(text=about(left))
+    layout.operator("photo_avatar.cancel", icon="X")
 
 
 def columns(context: Context, wide_px: float) -> int:

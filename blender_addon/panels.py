@@ -21,8 +21,10 @@ from .wording import count, day
 
 CARD_PX = 92.0
 """Width of a photo's card, at scale 1."""
-PICTURE_SCALE = 4.6
+PICTURE_SCALE = 5.2
 """Height of a photo's picture, in rows of buttons."""
+LABEL_SHARE = 0.35
+"""Of a row's width."""
 NEWEST_COUNT = 5
 """Finished avatars that are shown before the older ones are folded away."""
 ADVICE = "Add photos of one person: from head to feet, from several sides. One is enough to start."
@@ -167,8 +169,10 @@ class VIEW3D_PT_photo_avatar_generate(AvatarPanel, Panel):
 def _settings(layout: UILayout, context: Context) -> None:
     settings = context.scene.photo_avatar
     column = layout.column()
-    column.prop(settings, "avatar_name")
-    row = column.row()
+    row = column.split(factor=LABEL_SHARE)
+    row.label(text="Name")
+    row.prop(settings, "avatar_name", text="")
+    row = column.split(factor=LABEL_SHARE)
     row.prop(settings, "knows_height")
     if settings.knows_height:
         row.prop(settings, "height_cm", text="cm")
