@@ -53,8 +53,9 @@ def temporary_copy(
     blocks = [*originals, *(original.data for original in originals)]
     names: dict[Any, str] = {block: block.name for block in blocks}
     names[armature] = node_name or armature.name
+    scene_name = armature.name
     with _names_set_aside(names), _new_data_removed(), _windows_restored(context):
-        _show_new_scene(context, names[armature])
+        _show_new_scene(context, scene_name, 1 / units_per_metre)
         copy = _copied(context, armature, names)
         _rest(copy, scale)
         for member in found:
@@ -114,14 +115,24 @@ def _windows_restored(context: bpy.types.Context) -> Iterator[None]:
             window.view_layer = layer
 
 
-def _show_new_scene(context: bpy.types.Context, name: str) -> None:
+def _show_new_scene(context: bpy.types.Context, name: str, metres_per_unit: float) -> None:
     shown = context.scene
     scene = bpy.data.scenes.new(name)
-    scene.camera = shown.camera  # else a view through the camera would leave it
+    scene.camera = shown.camera
+    for camera in _cameras_looked_through(context):  # else the views would leave them for good
+        scene.collection.objects.link(camera)
     scene.render.fps, scene.render.fps_base = shown.render.fps, shown.render.fps_base
     scene.frame_start, scene.frame_end = shown.frame_start, shown.frame_end
     scene.unit_settings.system = "METRIC"
+    scene.unit_settings.scale_length = metres_per_unit
     context.window.scene = scene
+
+
+def _cameras_looked_through(context: bpy.types.Context) -> set[Any]:
+    areas = [area for window in context.window_manager.windows for area in window.screen.areas]
+    views: list[Any] = [area.spaces.active for area in areas if area.type == "VIEW_3D"]
+    cameras = {context.scene.camera, *(view.camera for view in views)}
+    return cameras - {None}
 
 
 def _copied(context: bpy.types.Context, original: Any, names: dict[Any, str]) -> Any:
