@@ -24,6 +24,8 @@ from shared.wire import OtherProtocol, WireError, decode
 
 log = logging.getLogger(__name__)
 
+SETTINGS = ServerSettings()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServeOptions:
@@ -45,7 +47,7 @@ class End:
     why: str
 
 
-def serve(options: ServeOptions) -> None:
+def serve(options: ServeOptions, settings: ServerSettings = SETTINGS) -> None:
     """Serve the extension at the other end of the standard input until that is closed.
 
     Raises:
@@ -55,7 +57,7 @@ def serve(options: ServeOptions) -> None:
     stdin = 0
     os.umask(0o077)  # photos are nobody else's business
     client_key = read_client_key(stdin)
-    server = Server(options, client_key, ServerSettings())
+    server = Server(options, client_key, settings)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda number, _frame: server.end(f"signal {number}"))
     threading.Thread(target=_watch, args=(stdin, server.end), daemon=True).start()
@@ -133,7 +135,7 @@ class Server:
         except OtherProtocol as error:
             return [refusal(OtherVersion(error.theirs, PROTOCOL))]
         except WireError as error:
-            log.warning("not a message: %s", error)
+            log.warning("%.200s", error)  # it may quote the message
             return [refusal(BadMessage("it is malformed"))]
         try:
             if isinstance(request, Hello):

@@ -20,8 +20,10 @@ from shared.wire import WireError
 log = logging.getLogger(__name__)
 
 _LAST_WORDS_BYTES = 20_000
-_GRACE_S = 1.0
-"""Between the end of a worker's output and its own."""
+_END_GRACE_S = 10.0
+"""Between the end of a worker's output and its own: its memory is given back."""
+_NONSENSE_GRACE_S = 0.2
+"""After half a message, which may be the last that it could say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,19 +124,21 @@ class WorkerProcess:
                 del message  # its photos take memory
 
     def _read(self) -> None:
+        grace_s = _END_GRACE_S
         with cast(BinaryIO, self._process.stdout) as pipe:
             try:
                 while (message := read_message(pipe)) is not None:
                     self._tell(Said(worker=self, message=message))
             except (OSError, WireError) as error:
-                log.warning("worker %d speaks nonsense: %s", self.pid, error)
-        # its standard output is closed: it ends, or is of no use any more
-        if not self.wait(_GRACE_S):
+                log.warning("worker %d: %s", self.pid, error)
+                grace_s = _NONSENSE_GRACE_S
+        is_useless = not self.wait(grace_s)
+        if is_useless:
             self.kill()
-        status = self._process.wait()
+        how = in_words(self._process.wait())
         self._outbox.put(None)
-        log.info("worker %d ended: %s", self.pid, in_words(status))
-        self._tell(Ended(worker=self, how=in_words(status)))
+        log.info("worker %d ended: %s", self.pid, how)
+        self._tell(Ended(worker=self, how="it could not be understood" if is_useless else how))
 
 
 def in_words(status: int) -> str:
