@@ -65,7 +65,7 @@ class BackendProcess:
     """Owns the process, its log and the folder of its connection file."""
 
     def __init__(self, launch: Launch) -> None:
-        self.log = launch.jobs.absolute() / LOG
+        self.log: Path | None = None
         self._launch = launch
         self._lock = threading.Lock()
         self._is_stopped = False
@@ -87,7 +87,8 @@ class BackendProcess:
             # a user's own folder, so nobody else puts a connection file there
             self._folder = Path(tempfile.mkdtemp(prefix="photo-avatar-"))
             connection_file = self._folder / "connection.json"
-            self._process = _open(self._launch, connection_file, self.log)
+            self.log, output = _open_log(self._launch.jobs.absolute())
+            self._process = _open(self._launch, connection_file, output)
             atexit.register(self.stop)
         _tell(self._process, client_key)
         return connection_file
@@ -95,7 +96,9 @@ class BackendProcess:
     def poll(self) -> Exit | None:
         """Return why the process has ended; None while it runs or is still to be started."""
         status = None if self._process is None else self._process.poll()
-        return None if status is None else explain(status, _tail(self.log), self._launch.python)
+        if status is None or self.log is None:
+            return None
+        return explain(status, _tail(self.log), self._launch.python)
 
     def stop(self, timeout_s: float = 3.0) -> None:
         """End the process: ask by closing its standard input, kill after this time."""
@@ -123,6 +126,11 @@ def explain(status: int, tail: str, python: Path) -> Exit:
     """Return an exit status and the end of the log in words."""
     lines = [line.strip() for line in tail.splitlines() if line.strip()]
     last = lines[-1] if lines else ""
+    if status < 0:
+        return Exit(
+            sentence=f"The backend was ended by the system ({_signal_name(-status)}).",
+            hint="If memory ran out, close other programs. Then start the backend again.",
+        )
     if "No module named backend" in tail:
         return Exit(
             sentence=f"Photo Avatar's backend is not installed in {python}.", hint=CHOOSE_PYTHON
@@ -137,9 +145,12 @@ def explain(status: int, tail: str, python: Path) -> Exit:
             sentence=f"The backend in {python} is older than this extension.",
             hint="Update Photo Avatar's backend.",
         )
-    how = f"signal {_signal_name(-status)}" if status < 0 else f"exit status {status}"
-    said = f": {last}" if last else ""
-    return Exit(sentence=f"The backend ended unexpectedly ({how}){said}", hint=READ_LOG)
+    # the backend says an error of its own in two lines: what happened, and what to do
+    said = last if "Traceback" in tail else " ".join(lines[-2:])
+    return Exit(
+        sentence=f"The backend ended unexpectedly (exit status {status}). {said}".strip(),
+        hint=READ_LOG,
+    )
 
 
 def _signal_name(number: int) -> str:
@@ -147,20 +158,12 @@ def _signal_name(number: int) -> str:
     return known.get(number, str(number))
 
 
-def _open(launch: Launch, connection_file: Path, log: Path) -> subprocess.Popen[bytes]:
-    try:
-        log.parent.mkdir(parents=True, exist_ok=True)
-        output = _open_log(log)
-    except OSError as error:
-        raise CannotStart(
-            f"The job folder {launch.jobs} cannot be used: {error.strerror}.",
-            "Choose another folder in the preferences.",
-        ) from error
+def _open(launch: Launch, connection_file: Path, output: BinaryIO) -> subprocess.Popen[bytes]:
     with output:
         try:
             return subprocess.Popen(  # noqa: S603 - the user's own choice of program
                 command(launch, connection_file),
-                cwd=log.parent,
+                cwd=launch.jobs.absolute(),
                 env=_environment(),
                 stdin=subprocess.PIPE,
                 stdout=output,  # a pipe that nobody reads fills up and stops the backend
@@ -176,10 +179,21 @@ def _open(launch: Launch, connection_file: Path, log: Path) -> subprocess.Popen[
             ) from error
 
 
-def _open_log(log: Path) -> BinaryIO:
-    if log.exists():
-        log.replace(log.with_name(PREVIOUS_LOG))
-    return log.open("wb")
+def _open_log(jobs: Path) -> tuple[Path, BinaryIO]:
+    path = jobs / LOG
+    try:
+        jobs.mkdir(parents=True, exist_ok=True)
+        try:
+            if path.exists():
+                path.replace(path.with_name(PREVIOUS_LOG))
+        except PermissionError:  # Windows, while another Blender's backend writes there
+            path = path.with_name(f"backend.{os.getpid()}.log")
+        return path, path.open("wb")
+    except OSError as error:
+        raise CannotStart(
+            f"The job folder {jobs} cannot be used: {error.strerror}.",
+            "Choose another folder in the preferences.",
+        ) from error
 
 
 def _environment() -> dict[str, str]:
@@ -198,7 +212,7 @@ def _creation_flags() -> int:
 
 
 def _tell(process: subprocess.Popen[bytes], client_key: str) -> None:
-    """The only way to hand a key over that no other program can read or change."""
+    """Hand the key over in the only way that no other program can read or change."""
     if process.stdin is None:
         return
     line = json.dumps({"client_key": client_key}) + "\n"

@@ -140,7 +140,7 @@ class Session:
 
     def stop(self, timeout_s: float = 3.0) -> None:
         """End the backend; the only method that blocks, at most a little longer than told."""
-        self._give_up_job("The backend was stopped before the avatar was finished.")
+        self._give_up_job("The backend was stopped before the avatar was finished.", RETRY)
         self._disconnect(timeout_s)
         self._base, self.problem, self._last_start = Status.STOPPED, None, None
         self.device, self.jobs = "", ()
@@ -319,19 +319,22 @@ class Session:
 
     def _fail(self, sentence: str, hint: str) -> None:
         self.problem = Problem(sentence=sentence, hint=hint, log=self._log())
-        self._give_up_job("The backend stopped unexpectedly.")
+        if self._base is Status.STARTING:
+            self._give_up_job(sentence, hint)
+        else:
+            self._give_up_job("The backend stopped unexpectedly.", RETRY)
         self._base = Status.FAILED
         self._disconnect(0.0)
 
     def _log(self) -> str:
-        if self._process is None or not self._process.log.exists():
+        if self._process is None or self._process.log is None:
             return ""
         return str(self._process.log)
 
-    def _give_up_job(self, sentence: str) -> None:
+    def _give_up_job(self, sentence: str, hint: str) -> None:
         self._submission = None
         if self.job is not None and self.job.phase in UNDER_WAY:
-            words = {"sentence": sentence, "hint": RETRY, "log": self._log()}
+            words = {"sentence": sentence, "hint": hint, "log": self._log()}
             self.job = fail(self.job, time.monotonic(), **words)
 
     def _disconnect(self, timeout_s: float) -> None:

@@ -56,10 +56,11 @@ def start_with(launch: Launch) -> str:
         (1, f"{PYTHON}: No module named backend\n", "not installed in /somewhere/python"),
         (1, "Trace\nModuleNotFoundError: No module named 'torch'\n", "No module named 'torch'"),
         (2, "error: argument command: invalid choice: 'serve' (choose ...)", "is older than"),
-        (-9, "", "(signal SIGKILL)"),
-        (-250, "", "(signal 250)"),
-        (7, "first\nlast words\n\n", "(exit status 7): last words"),
-        (0, "", "(exit status 0)"),
+        (-9, "hello", "(SIGKILL)"),
+        (-250, "", "(250)"),
+        (1, "hello\nIt is full.\nEmpty it.\n\n", "(exit status 1). It is full. Empty it."),
+        (7, "Traceback\n  do()\nValueError: so\n", "(exit status 7). ValueError: so"),
+        (0, "", "(exit status 0)."),
     ],
 )
 def test_exits_are_explained(status: int, tail: str, sentence: str) -> None:
@@ -138,6 +139,25 @@ def test_the_log_before_is_kept(launch: MakeLaunch) -> None:
         process.stop()
     logs = {path.name for path in settings.jobs.glob("*.log")}
     assert logs == {"backend.log", "backend.previous.log"}
+
+
+def test_a_log_that_another_backend_writes_is_left_alone(
+    launch: MakeLaunch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "used by another process")
+
+    settings = launch("exits")
+    settings.jobs.mkdir()
+    (settings.jobs / "backend.log").write_text("of another")
+    monkeypatch.setattr(Path, "replace", refuse)
+    process = BackendProcess(settings)
+    process.start(KEY)
+    wait_for(process.poll)
+    process.stop()
+    assert (settings.jobs / "backend.log").read_text() == "of another"
+    assert process.log is not None
+    assert "on purpose" in process.log.read_text()
 
 
 def test_stopping_ends_the_process_by_the_end_of_its_input(launch: MakeLaunch) -> None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -89,8 +90,7 @@ def test_cancelling_is_seen_at_once_and_reaches_the_backend(
     assert phase(session) is Phase.CANCELLED
     assert is_ready(session)
     told = settings.jobs / "cancelled"
-    until(session, told.exists)
-    assert told.read_text() == job
+    until(session, lambda: told.exists() and told.read_text() == job)
 
 
 def test_a_job_cancelled_before_the_backend_is_there_is_never_sent(
@@ -140,7 +140,7 @@ def test_a_backend_that_dies_at_work_fails_the_job_and_can_be_started_again(
     assert session.job.sentence == "The backend stopped unexpectedly."
     assert session.job.hint == "Press Generate again; finished avatars are kept."
     assert session.problem is not None
-    assert session.problem.sentence.endswith("(exit status 3): MemoryError: no more of it")
+    assert session.problem.sentence.endswith("(exit status 3). MemoryError: no more of it")
     assert Path(session.problem.log).read_text().startswith("MemoryError")
     session.start(launch("normal"))
     until(session, lambda: is_ready(session))
@@ -179,17 +179,17 @@ def test_a_backend_that_is_not_ours_is_refused(
 
 
 @pytest.mark.parametrize(
-    ("scenario", "sentence"),
+    ("scenario", "timing", "sentence"),
     [
-        ("writes no file", "was not ready after 0.4 s"),
-        ("no welcome", "did not answer within 0.4 s"),
-        ("other key", "did not answer within 0.4 s"),
+        ("writes no file", Timing(file_s=0.4), "was not ready after 0.4 s"),
+        ("no welcome", Timing(welcome_s=0.4), "did not answer within 0.4 s"),
+        ("other key", Timing(welcome_s=0.4), "did not answer within 0.4 s"),
     ],
 )
 def test_waiting_for_a_backend_has_an_end(
-    launch: MakeLaunch, until: Until, scenario: str, sentence: str
+    launch: MakeLaunch, until: Until, scenario: str, timing: Timing, sentence: str
 ) -> None:
-    session = Session(Timing(file_s=0.4, welcome_s=0.4))
+    session = Session(timing)
     session.start(launch(scenario))
     until(session, lambda: has_failed(session))
     assert session.problem is not None
@@ -267,6 +267,17 @@ def test_a_backend_that_fails_is_not_started_again_at_once(
     assert session._connection is not None
     assert session._connection._delay_s > 2
     assert not log.exists()
+
+
+def test_a_job_that_waits_for_a_backend_that_cannot_start_says_why(
+    session: Session, launch: MakeLaunch, until: Until, photo: Path, tmp_path: Path
+) -> None:
+    session.start(replace(launch("normal"), python=tmp_path / "none"))
+    submit(session, photo)
+    until(session, lambda: has_failed(session))
+    assert session.job is not None
+    assert session.job.sentence == f"There is no {tmp_path / 'none'}."
+    assert "choose the Python" in session.job.hint
 
 
 def test_other_settings_are_tried_at_once(
