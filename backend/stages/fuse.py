@@ -31,11 +31,14 @@ from backend.geometry.remesh import decimate
 from backend.geometry.signed_distance import SurfaceQuery, Volume
 from backend.geometry.smoothness import fill_attributes, smooth_attributes
 from backend.geometry.solids import enclosed, solid_part
-from backend.report import Report
+from backend.report import Report, part_of, reported
 from backend.types import Scan, SkinnedMesh
 
 BODY_AREA_M2 = 2.2
 """Of a clothed adult."""
+STAGE = "fuse"
+_DONE = {"observers": 0.1, "template": 0.16, "scans": 0.5, "carved": 0.92, "decimated": 0.97}
+"""Share of the time, at the end of each part (four photos on two CPU cores)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,9 +94,10 @@ def fuse(
         scans: At least one.
         template: The fitted body in the bind pose; closed.
         settings: See there.
-        report: Called per scan.
+        report: Called with the share of the work done, about once a second.
     """
-    observers = _observers(scans, template, settings)
+    seeing = part_of(report, 0.0, _DONE["observers"])
+    observers = _observers(scans, template, settings, report=seeing)
     seen = torch.cat([observer.trusted_bind for observer in observers])
     grid = grid_around(
         torch.cat([template.vertices[template.faces.flatten()], seen]),
@@ -102,6 +106,7 @@ def fuse(
         settings.max_samples,
     )
     volume = _integrate(observers, grid, template, settings=settings, report=report)
+    report(STAGE, _DONE["carved"])
     solid = solid_part(volume.view(grid.shape))
     surface = marching_cubes(Volume(values=solid, origin=grid.origin, voxel_m=grid.voxel_m))
     # Parts that touch at a corner of a voxel only are one solid, but two surfaces.
@@ -114,6 +119,7 @@ def fuse(
         max_edge_m=settings.max_edge * (BODY_AREA_M2 / settings.face_budget) ** 0.5,
     )
     vertices = restored(vertices, focus)
+    report(STAGE, _DONE["decimated"])
     return _attach(vertices, faces, observers=observers, template=template, settings=settings)
 
 
@@ -127,12 +133,13 @@ def _head(template: SkinnedMesh, settings: FuseSettings) -> Focus:
 
 
 def _observers(
-    scans: Sequence[Scan], template: SkinnedMesh, settings: FuseSettings
+    scans: Sequence[Scan], template: SkinnedMesh, settings: FuseSettings, *, report: Report
 ) -> list[Observer]:
     """One observer per scan; the scan closest to the template is the reference frame (paper)."""
     body = SurfaceQuery(template.vertices, template.faces)
     scans = [_without_stray_arms(scan, body, settings) for scan in scans]
-    reference = min(range(len(scans)), key=lambda k: chamfer_to_template(scans[k], template))
+    offsets = [chamfer_to_template(scan, template) for scan in reported(scans, STAGE, report)]
+    reference = offsets.index(min(offsets))
     return [
         Observer(scan, settings.reference_quality if k == reference else 1.0, settings.observe)
         for k, scan in enumerate(scans)
@@ -240,16 +247,20 @@ def _integrate(
     evidence = _Evidence(
         total=torch.zeros_like(base), share=torch.zeros_like(base), left=torch.ones_like(base)
     )
-    for k, observer in enumerate(observers):
-        report("fuse", 0.6 * k / len(observers))
-        for part in observer.samples(grid).split(settings.chunk):
+    scanning = part_of(report, _DONE["template"], _DONE["scans"])
+    for k, observer in enumerate(reported(observers, STAGE, scanning)):
+        parts = observer.samples(grid).split(settings.chunk)
+        inner = part_of(scanning, k / len(observers), (k + 1) / len(observers))
+        for part in reported(parts, STAGE, inner):
             seen = observer.observe(sample_positions(grid, part))
             evidence.add(part, seen.distance, seen.influence, seen.quality)
-    report("fuse", 0.6)
     solid = (evidence.fused(base) < 0) & (body > -settings.foot_depth_m)
-    for part in torch.nonzero(solid)[:, 0].split(settings.chunk):
+    carving = part_of(report, _DONE["scans"], _DONE["carved"])
+    parts = torch.nonzero(solid)[:, 0].split(settings.chunk)
+    for k, part in enumerate(parts):
         shell = _shell(part, sample_positions(grid, part), body, template, settings=settings)
-        for observer in observers:
+        inner = part_of(carving, k / len(parts), (k + 1) / len(parts))
+        for observer in reported(observers, STAGE, inner):
             _carve(evidence, shell, observer, settings)
     return evidence.fused(base)
 
