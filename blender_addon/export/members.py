@@ -29,6 +29,12 @@ def members(armature: bpy.types.Object) -> list[Member]:
     return [_member(mesh, armature) for mesh in meshes]
 
 
+def world_matrix(thing: Any) -> Matrix:
+    """Return where an object is, also if it was hidden when it was moved or the file was opened."""
+    is_free = thing.parent is None and not thing.constraints
+    return thing.matrix_basis if is_free else thing.matrix_world
+
+
 def _member(mesh: Any, armature: Any) -> Member:
     matrix, bone = _place(mesh, armature)
     skinned = _is_skinned(mesh, armature)
@@ -54,7 +60,7 @@ def _place(thing: Any, armature: Any) -> tuple[Matrix, str]:
     if thing == armature:
         return Matrix.Identity(4), ""
     if thing.parent is None:
-        return armature.matrix_world.inverted() @ thing.matrix_world, ""
+        return world_matrix(armature).inverted() @ world_matrix(thing), ""
     parent, bone = _place(thing.parent, armature)
     if thing.parent == armature and thing.parent_type == "BONE":
         bone = thing.parent_bone

@@ -15,7 +15,7 @@ from mathutils import Matrix
 from ..shared.errors import BadInput
 from ..shared.types import MAX_INFLUENCES
 from .clips import has_clips, keep_clips_only
-from .members import Member, members
+from .members import Member, members, world_matrix
 
 EVEN = 1e-3
 """How much, relatively, the three axes' scales of an armature may differ."""
@@ -66,7 +66,7 @@ def temporary_copy(
 
 
 def _even_scale(armature: bpy.types.Object) -> float:
-    axes: list[float] = list(armature.matrix_world.to_scale())
+    axes: list[float] = list(world_matrix(armature).to_scale())
     if min(axes) <= 0 or max(axes) - min(axes) > EVEN * max(axes):
         raise BadInput(
             f'The armature "{armature.name}" is scaled unevenly.',
@@ -140,8 +140,10 @@ def _copied(context: bpy.types.Context, original: Any, names: dict[Any, str]) ->
     copy.data = original.data.copy()
     copy.name, copy.data.name = names[original], names[original.data]
     copy.hide_viewport = copy.hide_select = copy.hide_render = False
+    place = world_matrix(original)
     copy.parent = None
     copy.constraints.clear()
+    copy.matrix_basis = place  # where modifiers that refer to other objects need it
     context.scene.collection.objects.link(copy)
     copy.select_set(state=True)
     return copy
