@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from blender_addon.job import Phase
-from blender_addon.link.events import Timing
+from blender_addon.link.events import SubmitFiles, Timing
 from blender_addon.session import Launch, Session, Status
 from blender_addon.shared.messages import BadPhoto, Thumbnail
 
@@ -225,10 +225,25 @@ def test_an_unreadable_message_is_reported_and_survived(
 def test_a_job_survives_a_lost_connection(
     session: Session, launch: MakeLaunch, until: Until, photo: Path, scenario: str
 ) -> None:
-    session.start(launch(scenario))
+    settings = launch(scenario)
+    session.start(settings)
     job = submit(session, photo)
-    until(session, lambda: job in session.results)
+    until(session, lambda: session.refresh() or job in session.results)
     assert phase(session) is Phase.FINISHED
+    assert session.problem is None
+    assert not (settings.jobs / "forward").exists()
+
+
+def test_no_photo_is_sent_before_the_backend_has_shown_who_it_is(
+    launch: MakeLaunch, until: Until, photo: Path
+) -> None:
+    settings = launch("no welcome")
+    session = Session(Timing(welcome_s=0.4))
+    session.start(settings)
+    submit(session, photo)
+    session._send(SubmitFiles(job="0" * 32, name="", paths=(photo,), height_m=1, quality="draft"))
+    until(session, lambda: has_failed(session))
+    assert not (settings.jobs / "forward").exists()
 
 
 def test_stopping_and_starting_again_and_again(
