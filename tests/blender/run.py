@@ -81,6 +81,11 @@ def environment(version: str, folder: Path) -> Path:
     return python
 
 
+def size_gb(folder: Path) -> float:
+    """What a folder takes on the disk."""
+    return sum(path.lstat().st_size for path in folder.rglob("*")) / 1e9
+
+
 def run_tests(python: Path, tests: list[str], settings: dict[str, str]) -> Outcome:
     """Run pytest in one environment; its output is shown."""
     hidden = {"PYTHONPATH", "VIRTUAL_ENV", "BLENDER_USER_RESOURCES"}
@@ -144,8 +149,10 @@ def main() -> None:
         settings = {"PHOTO_AVATAR_PYTHON": options.backend_python}
         settings["EXTENSION_ZIP"] = str(next(Path(folder).glob("*.zip")))
         for version in options.versions:
+            start = time.monotonic()
             python = environment(version, options.environments.absolute())
-            sys.stdout.write(f"\n== bpy {version}\n")
+            seconds, size = time.monotonic() - start, size_gb(python.parents[1])
+            sys.stdout.write(f"\n== bpy {version}: {size:.1f} GB, ready in {seconds:.0f} s\n")
             sys.stdout.flush()
             outcomes[version] = run_tests(python, options.tests, settings)
     sys.stdout.write(table(outcomes))
