@@ -10,8 +10,12 @@ from .job import JobState, remaining_s
 from .session import Problem, Session, Status
 from .wording import about, clock, wrap
 
-MARGIN_PX = 46
-"""What a box, its icon and the sidebar's tabs take from a region's width, at scale 1."""
+MARGIN_PX = 62
+"""What a panel, a box and the sidebar's tabs take from a region's width, at scale 1."""
+ICON_PX = 20
+USUAL_WIDTH_PX = 300
+"""Of a region, where there is none."""
+LEAST_WIDTH_PX = 60.0
 LINE_SCALE = 0.75
 """Lines of one text stand closer than buttons."""
 SIGNS = {
@@ -28,7 +32,8 @@ def text(layout: UILayout, context: Context, words: str, *, icon: str = "NONE") 
     column = layout.column(align=True)
     column.scale_y = LINE_SCALE
     indent = "NONE" if icon == "NONE" else "BLANK1"
-    for number, line in enumerate(wrap(words, _width_px(context), _measure(context))):
+    width = _width_px(context) - (ICON_PX * _scale(context) if icon != "NONE" else 0)
+    for number, line in enumerate(wrap(words, width, _measure(context))):
         column.label(text=line, icon=indent if number else icon)
 
 
@@ -75,17 +80,20 @@ def progress(layout: UILayout, job: JobState, *, is_starting: bool) -> None:
 
 def columns(context: Context, wide_px: float) -> int:
     """Return how many pictures of a width fit side by side."""
-    return max(1, int(_width_px(context) / (wide_px * context.preferences.system.ui_scale)))
+    return max(1, int(_width_px(context) / (wide_px * _scale(context))))
+
+
+def _scale(context: Context) -> float:
+    return context.preferences.system.ui_scale or 1.0  # 0 without a window
 
 
 def _width_px(context: Context) -> float:
     region = context.region
-    margin = MARGIN_PX * context.preferences.system.ui_scale
-    return max(60.0, (region.width if region else 300) - margin)
+    width = region.width if region else USUAL_WIDTH_PX
+    return max(LEAST_WIDTH_PX, width - MARGIN_PX * _scale(context))
 
 
 def _measure(context: Context) -> Callable[[str], float]:
     """Return what gives the width of a text in the panel's own font."""
-    system = context.preferences.system
-    blf.size(0, context.preferences.ui_styles[0].widget.points * system.ui_scale)
+    blf.size(0, context.preferences.ui_styles[0].widget.points * _scale(context))
     return lambda words: blf.dimensions(0, words)[0]

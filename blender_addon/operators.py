@@ -4,7 +4,8 @@ from pathlib import Path
 
 import bpy
 from bpy.props import StringProperty
-from bpy.types import Context, Event, Operator
+from bpy.types import Context, Event, Object, Operator
+from mathutils import Vector
 
 from . import operators_avatar, operators_photos
 from .job import UNDER_WAY
@@ -195,8 +196,28 @@ class PHOTOAVATAR_OT_import_job(Operator):
         show_colours(context)
         live.settle(self.job)
         live.imported.add(self.job)
+        live.hidden_by = around(context, result.avatar.height_m)
         self.report({"INFO"}, f"{armature.name} imported; solid views show its colours")
         return {"FINISHED"}
+
+
+def around(context: Context, height_m: float) -> list[str]:
+    """Return the names of things that closely enclose an avatar at the origin, as a new cube."""
+    middle = Vector((0, 0, height_m / 2))
+    return [
+        thing.name
+        for thing in context.visible_objects
+        if thing.type == "MESH"
+        and not thing.find_armature()
+        and max(thing.dimensions) < 2 * height_m
+        and _encloses(thing, middle)
+    ]
+
+
+def _encloses(thing: Object, point: Vector) -> bool:
+    local = thing.matrix_world.inverted_safe() @ point
+    corners = list(zip(*thing.bound_box, strict=True))
+    return all(min(axis) < value < max(axis) for value, axis in zip(local, corners, strict=True))
 
 
 def show_colours(context: Context) -> None:

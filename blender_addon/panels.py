@@ -212,9 +212,19 @@ def _finished(box: UILayout, context: Context, job: JobState) -> None:
     for message in job.messages:
         drawing.text(box, context, message, icon="INFO")
     if is_imported:
-        drawing.text(box, context, "Next: try the photos' poses, animate it, or export it below.")
+        _next_step(box, context)
     elif not is_coming:
         box.operator("photo_avatar.import_job", icon="IMPORT").job = job.job
+
+
+def _next_step(box: UILayout, context: Context) -> None:
+    if live.hidden_by:
+        others = " and ".join(live.hidden_by[:2])
+        drawing.text(box, context, f"{others} stands in the same place and hides it.", icon="INFO")
+    drawing.text(box, context, "Next: try the photos' poses, animate it, or export it below.")
+    row = box.row()
+    row.operator_context = "INVOKE_REGION_WIN"
+    row.operator("view3d.view_selected", text="Frame in View", icon="ZOOM_SELECTED")
 
 
 class VIEW3D_PT_photo_avatar_pose(AvatarPanel, Panel):
@@ -234,10 +244,13 @@ class VIEW3D_PT_photo_avatar_pose(AvatarPanel, Panel):
         column = self.layout.column(align=True)
         for index, photo in enumerate(photos_of(armature)):
             button = column.operator(
-                "photo_avatar.show_photo", text=f"Pose of {photo.name}", icon="CAMERA_DATA"
+                "photo_avatar.show_photo", text=f"Pose of {photo.name}", icon="IMAGE_DATA"
             )
             button.index = index
         column.operator("photo_avatar.show_rest", icon="ARMATURE_DATA")
+        view = self.layout.row()
+        view.operator_context = "INVOKE_REGION_WIN"
+        view.operator("view3d.view_camera", text="Through the Photo's Camera", icon="VIEW_CAMERA")
         row = self.layout.row(align=True)
         row.operator("photo_avatar.export_glb", icon="EXPORT")
         row.operator("photo_avatar.export_fbx", icon="EXPORT")
@@ -246,7 +259,7 @@ class VIEW3D_PT_photo_avatar_pose(AvatarPanel, Panel):
 class VIEW3D_PT_photo_avatar_jobs(AvatarPanel, Panel):
     """Avatars of this and of earlier times."""
 
-    bl_label = "Finished Avatars"
+    bl_label = "Avatars"
 
     @classmethod
     def poll(cls, _context: Context) -> bool:

@@ -19,6 +19,8 @@ class Live:
         self.pictured: set[str] = set()
         """Photos whose picture the backend was asked for."""
         self.imported: set[str] = set()
+        self.hidden_by: list[str] = []
+        """Names of what stood around the last imported avatar."""
         self.problem: Problem | None = None
         """Of this side: the import, or the timer."""
 

@@ -20,6 +20,9 @@ STEP_PX = 12
 LOOK_S = 0.35
 """A redraw by software, until Blender knows what is below the mouse."""
 
+EDGE_PX = 7
+"""Of the sidebar: its panels begin a little inside of it."""
+
 folder, blender = Path(sys.argv[1]), int(sys.argv[2])
 story: list[dict[str, Any]] = []
 
@@ -52,7 +55,7 @@ def tell(do: str, **words: Any) -> Any:
     path.write_text(json.dumps({"do": do, "number": number, **words}))
     path.rename(folder / "command.json")
     deadline = time.monotonic() + 60
-    while not (state().get("answers") or [0])[0] == number:
+    while (state().get("answers") or [0])[0] != number:
         if time.monotonic() > deadline:
             sys.exit(f"Blender does not answer: {do} {words}")
         time.sleep(0.02)
@@ -60,7 +63,7 @@ def tell(do: str, **words: Any) -> Any:
 
 
 def shoot(name: str) -> None:
-    time.sleep(1.0)  # until the last state is drawn
+    tell("redraw")
     subprocess.run(["import", "-window", "root", folder / "shots" / f"{name}.png"], check=True)
 
 
@@ -90,17 +93,19 @@ def click(command: str, along: float = 0.5) -> None:
 def widen(by_px: int) -> None:
     """Drag the sidebar's edge: to the left is wider."""
     x, y, _, height = state()["sidebar"]
-    move(x, y + height / 4)
+    edge, level = x + EDGE_PX, y + 0.95 * height
+    move(edge, level)
+    time.sleep(LOOK_S)
     subprocess.run(["xdotool", "mousedown", "1"], check=True)
     for step in range(1, 11):
-        move(x - by_px * step / 10, y + height / 4)
+        move(edge - by_px * step / 10, level)
         time.sleep(0.1)
     subprocess.run(["xdotool", "mouseup", "1"], check=True)
 
 
 def set_up() -> None:
     wait("tab is shown", lambda now: now["is_tab_shown"], 120)
-    widen(60)
+    widen(40)
     shoot("1_not_set_up")
     tell("preference", name="python", value=str(folder / "backend-python"))
     wait("backend is ready", lambda now: now["status"] == "ready", 60)
@@ -140,8 +145,10 @@ def look_around() -> None:
     tell("operator", name="photo_avatar.show_photo", **{"with": {"index": 0}})
     tell("camera_view")
     shoot("8_pose_of_a_photo")
-    tell("operator", name="ed.undo")
-    widen(-120)
+    tell("operator", name="object.select_all", **{"with": {"action": "DESELECT"}})
+    width = state()["sidebar"][2]
+    widen(-110)
+    wait("sidebar is narrow", lambda now: now["sidebar"][2] < width - 50, 5)
     shoot("9_narrow")
 
 

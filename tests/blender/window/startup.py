@@ -20,7 +20,8 @@ def part(name: str) -> Any:
     return importlib.import_module(f"{MODULE}.{name}")
 
 
-def sidebar() -> tuple[bpy.types.Window, bpy.types.Area, bpy.types.Region]:
+def sidebar() -> tuple[Any, Any, Any]:
+    """Window, 3D view and its sidebar."""
     window = bpy.context.window_manager.windows[0]
     area = next(area for area in window.screen.areas if area.type == "VIEW_3D")
     return window, area, next(region for region in area.regions if region.type == "UI")
@@ -43,13 +44,14 @@ def under_mouse() -> str:
     manager = bpy.context.window_manager
     manager.clipboard = "nothing"
     with bpy.context.temp_override(window=window, area=area, region=region):
-        if bpy.ops.ui.copy_python_command_button.poll():
-            bpy.ops.ui.copy_python_command_button()
+        copy: Any = bpy.ops.ui.copy_python_command_button
+        if copy.poll():
+            copy()
     return manager.clipboard
 
 
 def carry_out(command: dict[str, Any]) -> Any:
-    window, area, region = sidebar()
+    window, area, _ = sidebar()
     match command["do"]:
         case "under_mouse":
             return under_mouse()
@@ -57,6 +59,8 @@ def carry_out(command: dict[str, Any]) -> Any:
             setattr(part("preferences").prefs(), command["name"], command["value"])
         case "setting":
             setattr(bpy.context.scene.photo_avatar, command["name"], command["value"])
+        case "redraw":
+            bpy.ops.wm.redraw_timer(type="DRAW_WIN_SWAP", iterations=2)
         case "camera_view":
             area.spaces.active.region_3d.view_perspective = "CAMERA"
         case "operator":
