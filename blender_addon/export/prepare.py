@@ -78,7 +78,8 @@ def _even_scale(armature: bpy.types.Object) -> float:
 @contextmanager
 def _names_set_aside(names: dict[Any, str]) -> Iterator[None]:
     """Rename what stands in the way of the copies' names, until the copies are gone."""
-    taken = [bpy.data.objects.get((name, None)) for name in names.values()]
+    kinds = (bpy.data.objects, bpy.data.scenes)
+    taken = [kind.get((name, None)) for kind in kinds for name in names.values()]
     local = [block for block in {*names, *taken} if block is not None and block.library is None]
     before = {block: block.name for block in local}
     try:

@@ -90,7 +90,13 @@ def other_view_layer(bpy: ModuleType, *_: Any) -> None:
     bpy.context.window.view_layer = bpy.context.scene.view_layers["Second"]
 
 
+def other_scenes(bpy: ModuleType, *_: Any) -> None:
+    for name in ("A", "Anna"):
+        bpy.data.scenes.new(name)
+
+
 STATES = (
+    other_scenes,
     other_avatar,
     other_units,
     photo_shown,
