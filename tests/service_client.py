@@ -54,9 +54,13 @@ def read_connection(path: Path) -> dict[str, str]:
 class Client:
     """Owns a DEALER with its own context."""
 
-    def __init__(self, connection: dict[str, str], keys: tuple[bytes, bytes]) -> None:
+    def __init__(
+        self, connection: dict[str, str], keys: tuple[bytes, bytes], *, identity: bytes = b""
+    ) -> None:
         self._context = zmq.Context()
         self.socket = self._context.socket(zmq.DEALER)
+        if identity:
+            self.socket.set(zmq.ROUTING_ID, identity)
         self.socket.set(zmq.CURVE_PUBLICKEY, keys[0])
         self.socket.set(zmq.CURVE_SECRETKEY, keys[1])
         self.socket.set(zmq.CURVE_SERVERKEY, connection["server_key"].encode())

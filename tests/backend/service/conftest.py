@@ -29,6 +29,8 @@ class Running:
     keys: tuple[bytes, bytes]
     jobs: Path
     end: Callable[[], None]
+    connect: Callable[..., Client]
+    """Another client with the same keys."""
 
 
 @pytest.fixture
@@ -71,8 +73,13 @@ def start(jobs: Path, tmp_path: Path) -> Iterator[Callable[..., Running]]:
 
             stack.callback(end)
             connection = read_connection(path)
-            client = Client(connection, keys)
-            stack.callback(client.close)
+
+            def connect(identity: bytes = b"") -> Client:
+                client = Client(connection, keys, identity=identity)
+                stack.callback(client.close)
+                return client
+
+            client = connect()
             client.greet()
             return Running(
                 server=server,
@@ -81,6 +88,7 @@ def start(jobs: Path, tmp_path: Path) -> Iterator[Callable[..., Running]]:
                 keys=keys,
                 jobs=jobs,
                 end=end,
+                connect=connect,
             )
 
         yield start_one

@@ -52,38 +52,55 @@ def crash() -> None:
     os.kill(os.getpid(), 9)
 
 
+def leave() -> None:
+    os._exit(3)
+
+
+def hang() -> None:
+    silent.set()
+    stall()
+
+
+def stall() -> None:
+    time.sleep(100)
+
+
+def talk_nonsense() -> None:
+    sys.stdout.buffer.write(b"\xff" * 100)
+    sys.stdout.buffer.flush()
+    stall()
+
+
+ENDS = {
+    "crash": crash,
+    "exit": leave,
+    "hang": hang,
+    "stall": stall,
+    "nonsense": talk_nonsense,
+    "late crash": crash,
+    "late stall": stall,
+}
+
+
 def write_result(job: str) -> None:
     shutil.copytree(JOBS / "template", JOBS / job / ".result-x.partial")
     (JOBS / job / ".result-x.partial").rename(JOBS / job / "result")
+    say(Progress(job=job, stage="write", fraction=1.0))
 
 
 def make_avatar(request: Submit) -> None:
     say(Progress(job=request.job, stage="fuse", fraction=0.5))
+    if request.name == "fail":
+        (JOBS / request.job / "log.txt").write_text("why")
+        say(Failed(job=request.job, code="no_person", sentence="No.", hint="Do.", log=""))
+        return
     (JOBS / request.job / ".result-y.partial").mkdir()
-    match request.name:
-        case "crash":
-            crash()
-        case "exit":
-            os._exit(3)
-        case "hang":
-            silent.set()
-            time.sleep(100)
-        case "stall":
-            time.sleep(100)
-        case "nonsense":
-            sys.stdout.buffer.write(b"\xff" * 100)
-            sys.stdout.buffer.flush()
-            time.sleep(100)
-        case "late crash":
-            write_result(request.job)
-            crash()
-        case "fail":
-            (JOBS / request.job / "log.txt").write_text("why")
-            say(Failed(job=request.job, code="no_person", sentence="No.", hint="Do.", log=""))
-        case _:
-            write_result(request.job)
-            (JOBS / request.job / ".result-y.partial").rmdir()
-            say(Finished(job=request.job, messages=("one was left out",)))
+    if request.name.startswith("late") or request.name not in ENDS:
+        write_result(request.job)
+    if request.name in ENDS:
+        ENDS[request.name]()
+    (JOBS / request.job / ".result-y.partial").rmdir()
+    say(Finished(job=request.job, messages=("one was left out",)))
 
 
 def make_thumbnail(request: MakeThumbnail) -> None:

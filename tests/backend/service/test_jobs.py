@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,7 @@ def test_job_is_accepted_goes_on_and_finishes(start: Start) -> None:
     client.send(ANNA)
     assert client.receive() == Accepted(job=ANNA.job, position=0)
     assert client.receive() == Progress(job=ANNA.job, stage="fuse", fraction=0.5)
+    assert client.receive() == Progress(job=ANNA.job, stage="write", fraction=1.0)
     assert client.receive() == Finished(job=ANNA.job, messages=("one was left out",))
     assert listed(client) == {ANNA.job: "finished"}
 
@@ -345,3 +347,56 @@ def test_list_too_long_for_a_message_is_cut_to_the_newest(start: Start) -> None:
     found = list(listed(running.client))
     assert 10 < len(found) < 58
     assert found[0] == f"{59:032x}"
+
+
+def test_result_that_came_just_before_the_cancel_is_deleted(start: Start) -> None:
+    running = start()
+    running.client.send(submission(name="late stall"))
+    while running.client.until(Progress).fraction < 1:
+        pass
+    assert running.client.ask(Cancel(job=ANNA.job)).code == "cancelled"
+    wait_for(lambda: not (running.jobs / ANNA.job / "result").exists())
+
+
+def test_job_whose_end_could_not_be_written_is_interrupted(start: Start) -> None:
+    running = start()
+    run(running.client)
+    path = running.jobs / ANNA.job / "job.json"
+    path.write_text(path.read_text().replace('"finished"', '"running"'))
+    assert running.client.ask(ANNA).code == "interrupted"
+
+
+def test_large_job_does_not_block_the_loop_while_the_worker_reads_nothing(start: Start) -> None:
+    client = start(("sh", "-c", "exec sleep 100")).client
+    large = replace(ANNA.photos[0], data=np.zeros(4_000_000, np.uint8))
+    assert isinstance(client.ask(replace(ANNA, photos=(large,))), Accepted)
+    assert client.ask(Ping()) == Pong(worker="starting", device="")
+
+
+def test_job_goes_on_when_its_client_is_gone(start: Start) -> None:
+    running = start()
+    running.client.ask(ANNA)
+    running.client.close()
+    record = running.jobs / ANNA.job / "job.json"
+    wait_for(lambda: json.loads(record.read_text())["state"] == "finished")
+    assert [job.state for job in running.connect().greet().jobs] == ["finished"]
+
+
+def test_large_log_of_earlier_workers_is_begun_anew(start: Start, jobs: Path) -> None:
+    log = jobs / "worker-jobs.log"
+    log.write_bytes(b"x" * 1_000_001)
+    answer = run(start().client, name="crash")
+    assert "a last word" in Path(answer.log).read_text()
+    assert log.stat().st_size < 1000
+
+
+def test_result_too_large_for_a_message_is_refused(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = start().client
+    run(client)
+    monkeypatch.setattr("shared.wire.GREATEST_FRAME_BYTES", 100)
+    client.send(Fetch(job=ANNA.job))
+    assert b"too_large" in client.socket.recv_multipart()[0]
+    monkeypatch.undo()
+    assert isinstance(client.ask(Ping()), Pong)

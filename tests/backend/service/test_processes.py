@@ -120,6 +120,13 @@ def test_connection_file_is_private_and_holds_nothing_secret(
     }
 
 
+def test_job_is_nobody_elses_business(launch: Callable[..., Started], jobs: Path) -> None:
+    begin_a_job(launch().client)
+    folder = jobs / submission().job
+    for path in (folder, folder / "job.json", jobs / "worker-jobs.log"):
+        assert path.stat().st_mode & 0o077 == 0
+
+
 def test_no_key_is_shown_to_other_users(launch: Callable[..., Started], jobs: Path) -> None:
     started = launch()
     wait_for(lambda: len(workers(jobs)) == 1)

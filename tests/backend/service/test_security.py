@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import zmq
-from service_client import Client, submission
+from service_client import submission
 
 from shared.messages import (
     Cancel,
@@ -110,17 +110,14 @@ def test_welcome_comes_with_our_joints(running: Any) -> None:
 
 @pytest.mark.parametrize("request_", [Ping(), ListJobs(), submission()])
 def test_nothing_is_answered_before_hello(running: Any, request_: Any) -> None:
-    second = Client(running.connection, running.keys)
-    assert second.ask(request_).code == "hello_first"
-    second.close()
+    assert running.connect().ask(request_).code == "hello_first"
 
 
 def test_client_that_comes_again_takes_the_place(running: Any) -> None:
-    second = Client(running.connection, running.keys)
+    second = running.connect()
     assert isinstance(second.greet(), Welcome)
     assert isinstance(second.ask(Ping()), Pong)
     assert running.client.ask(Ping()).code == "hello_first"
-    second.close()
 
 
 def test_peer_of_another_version_is_told_ours(running: Any) -> None:
@@ -206,3 +203,16 @@ def test_five_thousand_mutated_messages_neither_crash_nor_hang(running: Any) -> 
     running.client.send(Ping())
     running.client.until(Pong)
     assert running.server.heard > 5000
+
+
+def test_client_may_bring_its_identity_again(running: Any) -> None:
+    for _ in range(2):  # the first connection is still there when the second comes
+        assert isinstance(running.connect(b"blender").greet(), Welcome)
+
+
+@pytest.mark.slow
+def test_peer_that_says_nothing_is_dropped(running: Any) -> None:
+    port = int(running.connection["endpoint"].rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as peer:
+        while peer.recv(4096):  # libzmq's own greeting comes first
+            pass
