@@ -42,6 +42,7 @@ STAGE_WORDS = {
     "texture": "Colouring",
     "rig": "Attaching the skeleton",
     "measure": "Measuring",
+    "write": "Writing the result",
 }
 """Of the backend's stages."""
 LEAST_FRACTION = 0.05

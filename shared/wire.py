@@ -128,6 +128,8 @@ def _to_json(value: Any, arrays: list[NDArray[Any]]) -> Any:
 def _from_json(value: Any, kind: Any, arrays: list[NDArray[Any]]) -> Any:
     """The value of a declared type; arrays are taken from the list in order."""
     origin = get_origin(kind)
+    # from NumPy 2.5 NDArray is a type alias, no longer the array type itself
+    origin = get_origin(getattr(origin, "__value__", None)) or origin
     if origin is types.UnionType:  # X | None is the only union in a message
         return None if value is None else _from_json(value, get_args(kind)[0], arrays)
     if origin is np.ndarray:
