@@ -11,17 +11,17 @@ Item = TypeVar("Item")
 
 SHARES = {
     "read_photos": 0.01,
-    "landmarks": 0.06,
-    "segment": 0.05,
-    "fit_body": 0.10,
-    "predict_maps": 0.09,
+    "landmarks": 0.05,
+    "segment": 0.04,
+    "fit_body": 0.08,
+    "predict_maps": 0.07,
     "reconstruct": 0.005,
     "canonicalize": 0.005,
-    "fuse": 0.62,
+    "fuse": 0.67,
     "texture": 0.03,
     "rig": 0.005,
     "measure": 0.005,
-    "write": 0.02,
+    "write": 0.03,
 }
 """Stages in order, and their share of a job's time: between that of one photo as a draft (fusion
 0.4 to 0.5) and that of four photos as standard (fusion 0.7), on two CPU cores."""
