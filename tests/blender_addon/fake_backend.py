@@ -57,6 +57,7 @@ class Fake:
         self.client = b""
         self.greeted: set[bytes] = set()
         self.submissions = 0
+        self.cancels = 0
 
     def bind(self, address: str) -> None:
         self.router = self.context.socket(zmq.ROUTER)
@@ -148,7 +149,7 @@ class Fake:
             self.end(message.job)
 
     def end(self, job: str) -> None:
-        if self.scenario == "works for ever":
+        if self.scenario in ("works for ever", "loses the cancel"):
             return
         if self.scenario == "dies":
             sys.stderr.write("MemoryError: no more of it\n")
@@ -167,6 +168,10 @@ class Fake:
         self.bind(self.address)
 
     def on_cancel(self, message: Cancel) -> None:
+        self.cancels += 1
+        if self.scenario == "loses the cancel" and self.cancels == 1:
+            self.lose_client()
+            return
         Path("cancelled").write_text(message.job)
         del self.states[message.job]
         words = {"sentence": "Cancelled.", "hint": "", "log": ""}

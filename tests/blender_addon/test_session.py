@@ -78,10 +78,11 @@ def test_a_job_submitted_too_early_waits_for_the_backend(
     until(session, lambda: job in session.results)
 
 
+@pytest.mark.parametrize("scenario", ["works for ever", "loses the cancel"])
 def test_cancelling_is_seen_at_once_and_reaches_the_backend(
-    session: Session, launch: MakeLaunch, until: Until, photo: Path
+    session: Session, launch: MakeLaunch, until: Until, photo: Path, scenario: str
 ) -> None:
-    settings = launch("works for ever")
+    settings = launch(scenario)
     session.start(settings)
     job = submit(session, photo)
     until(session, lambda: phase(session) is Phase.RUNNING)
