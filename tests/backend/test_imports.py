@@ -6,7 +6,7 @@ import pytest
 HEAVY = "torch", "mediapipe", "warp", "jaxtyping", "skimage", "scipy"
 
 
-@pytest.mark.parametrize("module", ["cli", "progress", "service.pipe"])
+@pytest.mark.parametrize("module", ["cli", "progress", "service.pipe", "thumbnails", "worker"])
 def test_pytorch_is_loaded_only_where_a_job_runs(module: str) -> None:
     told = subprocess.run(
         [sys.executable, "-c", f"import backend.{module}, sys; print(*sys.modules)"],
