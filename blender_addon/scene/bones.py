@@ -23,7 +23,7 @@ _MAIN_CHILD = {
 }
 """Where a bone ends whose joint has several children; the head ends at the crown."""
 _FACE = {
-    "jaw": (0.0, -0.04, -0.025),
+    "jaw": (0.0, -0.05, -0.04),
     "left_eye_smplhf": (0.0, -0.02, 0.0),
     "right_eye_smplhf": (0.0, -0.02, 0.0),
 }
@@ -120,15 +120,17 @@ def _z_direction(avatar: Avatar, name: str, along: NDArray[np.float64]) -> NDArr
     if name.startswith("right_"):
         along = along * _MIRROR
         return _z_direction(avatar, name.replace("right_", "left_", 1), along) * _MIRROR
-    for direction in (_wanted(avatar, name), _FORWARD, _UP):
-        sine = np.linalg.norm(np.cross(direction, along)) / np.linalg.norm(along)
-        if sine >= _LEAST_SINE:
-            return direction
-    return np.array([0.0, -1, 1])  # never parallel to what is parallel to one of both
+    candidates = (_wanted(avatar, name), _FORWARD, _UP)  # no bone is parallel to all three
+    return next(each for each in candidates if _sine(each, along) >= _LEAST_SINE)
+
+
+def _sine(direction: NDArray[np.float64], along: NDArray[np.float64]) -> float:
+    """Return the sine of the angle between a direction of length 1 or 0 and a bone."""
+    return float(np.linalg.norm(np.cross(direction, along)) / np.linalg.norm(along))
 
 
 def _wanted(avatar: Avatar, name: str) -> NDArray[np.float64]:
-    """Return where the Z axis of a central or left bone points; not 0, about 1 long."""
+    """Return where the Z axis of a central or left bone is to point; length 1, or 0 if unknown."""
     part = name.removeprefix("left_")
     if part == "wrist" or part.startswith(_FINGERS):
         return _unit(_to_palm(avatar))

@@ -58,7 +58,6 @@ def _set_surface(mesh: Any, avatar: Avatar) -> None:
     mesh.polygons.foreach_set("loop_start", np.arange(0, corners, 3, dtype=np.int32))
     mesh.update(calc_edges=True)
     mesh.validate()  # a face twice, or one with the same vertex twice, can crash Blender later
-    mesh.shade_smooth()
 
 
 def _set_colours(mesh: Any, avatar: Avatar) -> None:

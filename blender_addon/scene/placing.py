@@ -22,5 +22,6 @@ def visible_collection(context: bpy.types.Context) -> bpy.types.Collection:
     """Return the user's active collection; the scene's if that one is hidden or not editable."""
     layer = context.view_layer.active_layer_collection
     collection = layer.collection
-    is_open = layer.is_visible and not layer.exclude and not collection.hide_select
-    return collection if is_open and collection.library is None else context.scene.collection
+    is_own = collection.library is None and collection.override_library is None
+    is_open = layer.is_visible and not collection.hide_select
+    return collection if is_own and is_open else context.scene.collection

@@ -18,14 +18,13 @@ FRAME = 1
 def add_poses(armature: bpy.types.Object, result: Result) -> None:
     """Make one pose asset per photo; the armature stays in its rest pose.
 
-    Each is an action with a fake user, so it is saved whether or not anything uses it.
+    Each is an action; as an asset it has a fake user and is saved whether or not it is used.
     """
     names = result.avatar.joint_names
     data: Any = armature.data
     rest = np.array([data.bones[name].matrix_local.to_3x3() for name in names])
     for photo, photo_name in enumerate(result.fit.photos):
         action = bpy.data.actions.new(f"{result.avatar.name} – {PurePath(photo_name).stem}")
-        action.use_fake_user = True
         action[IMPORT] = armature[IMPORT]
         action[PHOTO] = photo
         action[PHOTO_NAME] = photo_name

@@ -1,5 +1,6 @@
 """What an import puts into the scene, whatever the user is doing at that moment."""
 
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -116,9 +117,32 @@ def test_avatar_is_visible_where_the_active_collection_is_not(
         setattr(layer, way, True)
     else:
         setattr(layer.collection, "hide_select" if way == "hide_select" else "hide_viewport", True)
+    if way != "exclude":  # Blender has moved on to the scene's; a click brings the user back
+        blender.context.view_layer.update()
+        active = layer.children["Inner"] if way == "parent" else layer
+        blender.context.view_layer.active_layer_collection = active
     armature = addon("scene").import_avatar(blender.context, result(addon))
     assert armature.visible_get()
     assert armature.select_get()
+
+
+@pytest.mark.parametrize("is_override", [False, True])
+def test_active_collection_of_another_file_is_left_alone(
+    blender: ModuleType, addon: Addon, tmp_path: Path, is_override: bool
+) -> None:
+    file = str(tmp_path / "set.blend")
+    blender.data.libraries.write(file, {blender.data.collections.new("Set")})
+    blender.data.collections.remove(blender.data.collections["Set"])
+    with blender.data.libraries.load(file, link=True) as (_, chosen):
+        chosen.collections = ["Set"]
+    linked: Any = chosen.collections[0]
+    own = linked.override_create() if is_override else linked
+    scene = blender.context.scene.collection
+    scene.children.link(own)
+    layer = blender.context.view_layer.layer_collection.children["Set"]
+    blender.context.view_layer.active_layer_collection = layer
+    addon("scene").import_avatar(blender.context, result(addon, name="Anna"))
+    assert "Anna" in scene.children
 
 
 def test_second_import_is_a_second_avatar(blender: ModuleType, addon: Addon) -> None:

@@ -80,6 +80,13 @@ def test_shown_photo_fits_a_render_whose_shape_has_changed(
     assert np.abs(found - expected).max() < 0.5
 
 
+def test_cameras_cannot_be_moved_by_accident(blender: ModuleType, addon: Addon) -> None:
+    scene = addon("scene")
+    for photo in scene.photos_of(scene.import_avatar(blender.context, result(addon))):
+        camera = photo.camera
+        assert all([*camera.lock_location, *camera.lock_rotation, *camera.lock_scale])
+
+
 def test_cameras_go_with_the_avatar(blender: ModuleType, addon: Addon) -> None:
     scene, job = addon("scene"), result(addon)
     armature = scene.import_avatar(blender.context, job)

