@@ -32,6 +32,8 @@ from shared.messages import (
 )
 from shared.types import Avatar
 
+SLEEPER = ("sh", "-c", "exec sleep 100")
+"""A worker that says nothing, and starts at once."""
 PATIENT = LaneSettings()
 QUICK = LaneSettings(silence_timeout_s=0.7, stall_timeout_s=1.0)
 """Workers that start in time, but have to be quick then."""
@@ -95,8 +97,8 @@ def test_newest_job_is_listed_first(start: Start) -> None:
 
 
 def test_positions_count_the_jobs_that_wait(start: Start) -> None:
-    client = start().client
-    answers = [client.ask(submission(number, "stall")) for number in (1, 2, 3)]
+    client = start(SLEEPER).client
+    answers = [client.ask(submission(number)) for number in (1, 2, 3)]
     assert [answer.position for answer in answers] == [0, 0, 1]
 
 
@@ -115,8 +117,8 @@ def test_finished_job_submitted_again_is_told_finished(start: Start) -> None:
 
 
 def test_ninth_job_is_refused(start: Start) -> None:
-    client = start().client
-    answers = [client.ask(submission(number, "stall")) for number in range(9)]
+    client = start(SLEEPER).client
+    answers = [client.ask(submission(number)) for number in range(9)]
     assert [isinstance(answer, Accepted) for answer in answers] == [True] * 8 + [False]
     assert answers[8].code == "queue_full"
     assert answers[8].job == submission(8).job
@@ -206,14 +208,18 @@ def test_result_written_just_before_a_crash_counts(start: Start) -> None:
     assert isinstance(client.ask(Fetch(job=ANNA.job)), Result)
 
 
-def test_worker_that_cannot_start_fails_all_jobs(start: Start) -> None:
-    client = start(("sh", "-c", "exit 5")).client
-    answer = run(client)
-    assert (answer.code, "exit status 5" in answer.sentence) == ("worker_crashed", True)
+def test_worker_that_cannot_start_fails_all_jobs_at_once(start: Start, jobs: Path) -> None:
+    client = start(("sh", "-c", f"echo >> {jobs}/starts; sleep 0.3; exit 5")).client
+    for number in range(5):
+        client.send(submission(number))
+    answers = [client.until(Failed) for _ in range(5)]
+    assert {answer.code for answer in answers} == {"worker_crashed"}
+    assert "exit status 5" in answers[0].sentence
+    assert len((jobs / "starts").read_text()) <= 2
 
 
 def test_worker_that_never_gets_ready_is_hung(start: Start) -> None:
-    client = start(("sh", "-c", "sleep 100"), LaneSettings(start_timeout_s=0.2)).client
+    client = start(SLEEPER, LaneSettings(start_timeout_s=0.2)).client
     assert run(client).code == "worker_hung"
 
 
@@ -243,7 +249,7 @@ def test_forgotten_running_job_is_ended_and_deleted(start: Start) -> None:
 
 @pytest.mark.parametrize("kind", [Cancel, Fetch, Forget])
 def test_unknown_job_is_refused(start: Start, kind: Any) -> None:
-    answer = start().client.ask(kind(job=ANNA.job))
+    answer = start(SLEEPER).client.ask(kind(job=ANNA.job))
     assert isinstance(answer, Refused)
     assert (answer.code, answer.job) == ("unknown_job", ANNA.job)
 
@@ -289,7 +295,7 @@ def test_second_supervisor_leaves_the_firsts_running_job_alone(start: Start) -> 
 
 
 def test_folder_that_cannot_be_written_refuses_the_job(start: Start) -> None:
-    running = start()
+    running = start(SLEEPER)
     (running.jobs / ANNA.job).mkdir()
     (running.jobs / ANNA.job / "foreign").touch()
     assert running.client.ask(ANNA).code == "job_folder"
@@ -367,7 +373,7 @@ def test_job_whose_end_could_not_be_written_is_interrupted(start: Start) -> None
 
 
 def test_large_job_does_not_block_the_loop_while_the_worker_reads_nothing(start: Start) -> None:
-    client = start(("sh", "-c", "exec sleep 100")).client
+    client = start(SLEEPER).client
     large = replace(ANNA.photos[0], data=np.zeros(4_000_000, np.uint8))
     assert isinstance(client.ask(replace(ANNA, photos=(large,))), Accepted)
     assert client.ask(Ping()) == Pong(worker="starting", device="")
