@@ -296,6 +296,19 @@ def test_a_job_that_waits_for_a_backend_that_cannot_start_says_why(
     assert "choose the Python" in session.job.hint
 
 
+def test_a_job_that_has_failed_is_not_sent_to_the_next_backend(
+    session: Session, launch: MakeLaunch, until: Until, photo: Path, tmp_path: Path
+) -> None:
+    session.start(replace(launch("normal"), python=tmp_path / "none"))
+    submit(session, photo)
+    until(session, lambda: has_failed(session))
+    session.start(launch("normal"))
+    until(session, lambda: session.device)
+    job = submit(session, photo)
+    until(session, lambda: job in session.results and session.jobs)
+    assert [info.job for info in session.jobs] == [job]
+
+
 def test_other_settings_are_tried_at_once(
     session: Session, launch: MakeLaunch, until: Until
 ) -> None:
