@@ -293,8 +293,8 @@ def _rows(layout: UILayout, jobs: list[JobInfo]) -> None:
     column = layout.column(align=True)
     for info in jobs:
         row = column.row(align=True)
-        row.label(text=info.name)
-        row.label(text=f"{day(info.created, now)}, {count(len(info.photos), 'photo')}")
+        made_of = count(len(info.photos), "photo")
+        row.label(text=f"{info.name} – {made_of}, {day(info.created, now)}")
         if info.state == "finished":
             button = row.operator("photo_avatar.import_job", text="", icon="IMPORT")
             button.job = info.job

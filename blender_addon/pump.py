@@ -4,6 +4,8 @@ It never waits. What a job needs is done by the backend; here it is only asked w
 """
 
 import logging
+import signal
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -161,8 +163,19 @@ def _other_file(_path: str) -> None:
     live.file += 1
 
 
+def outlive_broken_pipes() -> None:
+    """Let writing to a program that has ended be an error in Python, and not Blender's own end.
+
+    Python does this itself when it starts, but not inside Blender, where a backend that cannot be
+    started, or that is killed, would take Blender and unsaved work with it.
+    """
+    if sys.platform != "win32" and signal.getsignal(signal.SIGPIPE) is signal.SIG_DFL:
+        signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+
+
 def register() -> None:
     """Start the timer; it outlives the opening of files."""
+    outlive_broken_pipes()
     bpy.app.handlers.load_post.append(_other_file)
     bpy.app.timers.register(tick, first_interval=IDLE_S, persistent=True)
 

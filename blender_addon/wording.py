@@ -1,8 +1,7 @@
 """Words and lines for the panel; knows nothing of Blender."""
 
 import time
-from collections.abc import Callable, Sequence
-from itertools import accumulate
+from collections.abc import Callable
 
 
 def wrap(text: str, width: float, measure: Callable[[str], float]) -> list[str]:
@@ -55,7 +54,7 @@ def about(seconds: float) -> str:
 
 
 def day(created: float, now: float) -> str:
-    """Return when something was made: `today 14:05`, else `3 Mar 2026`.
+    """Return when something was made, as short as it can be: `14:05`, `3 Mar`, `3 Mar 2026`.
 
     Args:
         created: Seconds since 1970.
@@ -63,18 +62,11 @@ def day(created: float, now: float) -> str:
     """
     then, today = time.localtime(created), time.localtime(now)
     if then[:3] == today[:3]:
-        return time.strftime("today %H:%M", then)
-    return f"{then.tm_mday} {time.strftime('%b %Y', then)}"
+        return time.strftime("%H:%M", then)
+    date = f"{then.tm_mday} {time.strftime('%b', then)}"
+    return date if then.tm_year == today.tm_year else f"{date} {then.tm_year}"
 
 
 def count(number: int, noun: str) -> str:
     """Return `1 photo`, `4 photos`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def names(of: Sequence[str], width: int = 60) -> str:
-    """Return some names as a phrase that is not much longer than `width`: `a, b and 4 more`."""
-    lengths = accumulate(len(name) + 2 for name in of)
-    shown = max(1, sum(length <= width for length in lengths))
-    more = len(of) - shown
-    return ", ".join(of[:shown]) + (f" and {more} more" if more > 0 else "")

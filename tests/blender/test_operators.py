@@ -1,5 +1,8 @@
 """From photos to the avatar in the scene, with a pretended backend."""
 
+import os
+import signal
+import sys
 import time
 from pathlib import Path
 from types import ModuleType
@@ -236,6 +239,18 @@ def test_error_in_the_timer_is_told_once_and_the_timer_goes_on(
     monkeypatch.setattr(desk.session, "pump", lambda: 1 // 0)
     assert desk.addon("pump").tick() > 0
     assert "division" in desk.addon("state").live.problem.hint
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such signal")
+def test_a_broken_pipe_does_not_end_blender(desk: Desk) -> None:
+    before = signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # as in Blender with a window
+    desk.addon("pump").outlive_broken_pipes()
+    reader, writer = os.pipe()
+    os.close(reader)
+    with pytest.raises(BrokenPipeError):
+        os.write(writer, b"x")
+    os.close(writer)
+    signal.signal(signal.SIGPIPE, before)
 
 
 def test_poses_and_rest_are_shown(desk: Desk) -> None:

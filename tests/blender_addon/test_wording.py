@@ -46,10 +46,11 @@ def test_estimated_time(seconds: float, words: str) -> None:
     assert about(seconds) == words
 
 
-def test_day_of_today_has_a_time() -> None:
+def test_day_is_told_as_short_as_it_can_be() -> None:
     now = time.mktime((2026, 3, 4, 12, 0, 0, 0, 0, -1))
-    assert day(now - 3600, now) == "today 11:00"
-    assert day(now - 86400, now) == "3 Mar 2026"
+    assert day(now - 3600, now) == "11:00"
+    assert day(now - 86400, now) == "3 Mar"
+    assert day(now - 365 * 86400, now) == "4 Mar 2025"
 
 
 def test_one_photo_is_no_plural() -> None:

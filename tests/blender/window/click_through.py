@@ -20,8 +20,10 @@ STEP_PX = 12
 LOOK_S = 0.35
 """A redraw by software, until Blender knows what is below the mouse."""
 
-EDGE_PX = 7
-"""Of the sidebar: its panels begin a little inside of it."""
+DRAW_S = 1.5
+"""A redraw of the whole window, with the processor busy."""
+EDGE_PX = 15
+"""Where the sidebar is dragged: its panels begin a little inside of it."""
 
 folder, blender = Path(sys.argv[1]), int(sys.argv[2])
 story: list[dict[str, Any]] = []
@@ -56,6 +58,7 @@ def tell(do: str, **words: Any) -> Any:
     path.rename(folder / "command.json")
     deadline = time.monotonic() + 60
     while (state().get("answers") or [0])[0] != number:
+        os.kill(blender, 0)
         if time.monotonic() > deadline:
             sys.exit(f"Blender does not answer: {do} {words}")
         time.sleep(0.02)
@@ -64,6 +67,7 @@ def tell(do: str, **words: Any) -> Any:
 
 def shoot(name: str) -> None:
     tell("redraw")
+    time.sleep(DRAW_S)
     subprocess.run(["import", "-window", "root", folder / "shots" / f"{name}.png"], check=True)
 
 
@@ -93,7 +97,7 @@ def click(command: str, along: float = 0.5) -> None:
 def widen(by_px: int) -> None:
     """Drag the sidebar's edge: to the left is wider."""
     x, y, _, height = state()["sidebar"]
-    edge, level = x + EDGE_PX, y + 0.95 * height
+    edge, level = x + EDGE_PX, y + height - 20
     move(edge, level)
     time.sleep(LOOK_S)
     subprocess.run(["xdotool", "mousedown", "1"], check=True)
@@ -107,6 +111,9 @@ def set_up() -> None:
     wait("tab is shown", lambda now: now["is_tab_shown"], 120)
     widen(40)
     shoot("1_not_set_up")
+    tell("preference", name="python", value="/nowhere/python")
+    wait("a wrong Python is told", lambda now: now["status"] == "failed", 20)
+    shoot("1_wrong_python")
     tell("preference", name="python", value=str(folder / "backend-python"))
     wait("backend is ready", lambda now: now["status"] == "ready", 60)
     shoot("2_ready")

@@ -60,7 +60,8 @@ def carry_out(command: dict[str, Any]) -> Any:
         case "setting":
             setattr(bpy.context.scene.photo_avatar, command["name"], command["value"])
         case "redraw":
-            bpy.ops.wm.redraw_timer(type="DRAW_WIN_SWAP", iterations=2)
+            for each in window.screen.areas:
+                each.tag_redraw()
         case "camera_view":
             area.spaces.active.region_3d.view_perspective = "CAMERA"
         case "operator":
