@@ -95,9 +95,9 @@ class QueueFull(AvatarError):
 
     code = "queue_full"
 
-    def __init__(self, greatest: int) -> None:
+    def __init__(self, count: int) -> None:
         super().__init__(
-            f"{greatest} avatars are waiting already.", "Wait until one is finished, or cancel one."
+            f"{count} avatars are waiting already.", "Wait until one is finished, or cancel one."
         )
 
 

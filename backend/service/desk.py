@@ -170,14 +170,21 @@ class Desk:
             return self._standing(self._store.find(request.job))
         except UnknownJob:
             pass  # a new one
-        if len(self._jobs.tasks) >= self._settings.greatest_job_count:
-            raise QueueFull(self._settings.greatest_job_count)
+        self._check_room(request)
         record = self._store.add(request)
         try:
             self._jobs.add(request)
         except AvatarError as error:
             return self._fail(failure(record.job, error))
         return self._standing(record)
+
+    def _check_room(self, request: Submit) -> None:
+        tasks = self._jobs.tasks
+        waiting = [task for task in (*tasks, request) if isinstance(task, Submit)]
+        total = sum(photo.data.nbytes for task in waiting for photo in task.photos)
+        is_full = len(tasks) >= self._settings.greatest_job_count
+        if is_full or total > self._settings.greatest_queue_bytes:
+            raise QueueFull(len(tasks))
 
     def _cancel(self, record: Record) -> Message:
         if record.state not in UNFINISHED:  # it has ended while the request was under way

@@ -61,6 +61,9 @@ class Lane:
         self._dying: dict[WorkerProcess, Task | None] = {}
         self._is_ready = False
         self._heard = self._advanced = 0.0
+        self._has_begun = False
+        """Whether the worker has said a word on the current task."""
+        self._given_again = ""
 
     @property
     def state(self) -> str:
@@ -145,7 +148,7 @@ class Lane:
         except AvatarError as error:
             return self._fail_all(error)
         if self._worker is not None:
-            self._current = self._tasks.popleft()
+            self._current, self._has_begun = self._tasks.popleft(), False
             self._advanced = time.monotonic()
             self._worker.send(self._current)
         return []
@@ -165,7 +168,7 @@ class Lane:
         return self._answer(self._current, message)
 
     def _answer(self, task: Task, message: Message) -> list[Outcome]:
-        self._advanced = self._heard
+        self._advanced, self._has_begun = self._heard, True
         if isinstance(message, _LAST_WORDS):
             self._current = None
             return [Outcome(task=task, answer=message)]
@@ -190,6 +193,10 @@ class Lane:
     def _fail(self, ended: Ended) -> list[Outcome]:
         """The worker has ended without being told to."""
         task, self._current, self._worker = self._current, None, None
+        if task is not None and self._may_be_given_again(task):
+            log.info("worker %d had ended before its task reached it", ended.worker.pid)
+            self._tasks.appendleft(task)
+            return []
         error, last_words = WorkerCrashed(ended.how), ended.worker.last_words()
         # one that could not even start would fail at every other task, too
         others = [] if self._is_ready else self._fail_all(error)
@@ -197,6 +204,12 @@ class Lane:
             return others
         failed = Outcome(task=task, answer=error, last_words=last_words)
         return [failed, Outcome(task=task, answer=None), *others]
+
+    def _may_be_given_again(self, task: Task) -> bool:
+        """Whether the worker may have died of something else while it was idle; true once."""
+        may = self._is_ready and not self._has_begun and self._given_again != name_of(task)
+        self._given_again = name_of(task)
+        return may
 
     def _fail_all(self, error: AvatarError) -> list[Outcome]:
         outcomes = [Outcome(task=task, answer=error) for task in self._tasks]

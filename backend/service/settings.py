@@ -33,6 +33,8 @@ class ServerSettings:
     """How long the end waits for killed workers."""
     greatest_job_count: int = 8
     """Running and waiting."""
+    greatest_queue_bytes: int = 2 * GREATEST_JOB_BYTES
+    """Of the photos of those jobs, which stay in the supervisor's memory until they are done."""
     greatest_waiting_bytes: int = GREATEST_JOB_BYTES
     """Of photos that wait for their thumbnails."""
     greatest_log_bytes: int = 1_000_000

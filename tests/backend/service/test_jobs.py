@@ -14,7 +14,6 @@ from service_client import submission, wait_for, workers
 from backend.service.settings import LaneSettings
 from shared.messages import (
     Accepted,
-    BadPhoto,
     Cancel,
     Failed,
     Fetch,
@@ -22,19 +21,16 @@ from shared.messages import (
     Forget,
     Jobs,
     ListJobs,
-    MakeThumbnail,
     Ping,
     Pong,
     Progress,
     Refused,
     Result,
-    Thumbnail,
 )
 from shared.types import Avatar
 
 SLEEPER = ("sh", "-c", "exec sleep 100")
 """A worker that says nothing, and starts at once."""
-PATIENT = LaneSettings()
 QUICK = LaneSettings(silence_timeout_s=0.7, stall_timeout_s=1.0)
 """Workers that start in time, but have to be quick then."""
 Start = Callable[..., Any]
@@ -301,43 +297,11 @@ def test_folder_that_cannot_be_written_refuses_the_job(start: Start) -> None:
     assert running.client.ask(ANNA).code == "job_folder"
 
 
-def thumbnail(key: str) -> MakeThumbnail:
-    return MakeThumbnail(key=key, photo=ANNA.photos[0], size_px=64)
-
-
-def test_thumbnails_come_in_order_while_a_job_runs(start: Start) -> None:
-    client = start().client
-    client.send(submission(name="stall"))
-    client.until(Progress)
-    for key in ("a", "b"):
-        client.send(thumbnail(key))
-    assert [client.until(Thumbnail).key for _ in range(2)] == ["a", "b"]
-
-
-@pytest.mark.parametrize("bad", ["crash", "hang"])
-def test_photo_that_breaks_the_worker_costs_no_other_photo(start: Start, bad: str) -> None:
-    client = start(lane=QUICK).client
-    for key in ("a", bad, "b"):
-        client.send(thumbnail(key))
-    answers = [client.until(Thumbnail | BadPhoto) for _ in range(3)]
-    assert [answer.key for answer in answers] == ["a", bad, "b"]
-    assert [type(answer) for answer in answers] == [Thumbnail, BadPhoto, Thumbnail]
-
-
-def test_broken_photo_does_not_disturb_the_job(start: Start) -> None:
-    client = start().client
-    client.send(submission(name="stall"))
-    client.until(Progress)
-    client.ask(thumbnail("crash"))
-    assert listed(client) == {ANNA.job: "running"}
-
-
-def test_photos_beyond_the_memory_for_them_are_refused(start: Start) -> None:
-    client = start(lane=PATIENT, greatest_waiting_bytes=20).client
-    client.send(thumbnail("hang"))
-    client.send(thumbnail("a"))
-    answer = client.ask(thumbnail("b"))
-    assert (answer.key, "Too many photos" in answer.sentence) == ("b", True)
+def test_jobs_beyond_the_memory_for_them_are_refused(start: Start) -> None:
+    client = start(greatest_queue_bytes=sum(p.data.nbytes for p in ANNA.photos)).client
+    client.ask(submission(name="stall"))
+    answer = client.ask(submission(2))
+    assert (answer.code, "1 avatars" in answer.sentence) == ("queue_full", True)
 
 
 def test_list_too_long_for_a_message_is_cut_to_the_newest(start: Start) -> None:
