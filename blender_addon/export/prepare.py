@@ -163,6 +163,8 @@ def _bind(mesh: Any, member: Member, armature: Any, scale: float) -> None:
     """Make a copied mesh move with the copied armature, in the armature's own axes."""
     mesh.animation_data_clear()
     _apply_modifiers(mesh)
+    colours = mesh.data.color_attributes
+    colours.active_color_index = colours.render_color_index  # FBX files have the active one first
     mesh.data.transform(Matrix.Scale(scale, 4) @ member.armature_from_mesh, shape_keys=True)
     mesh.matrix_basis = Matrix.Identity(4)
     if not member.follows_bones:

@@ -87,11 +87,13 @@ def test_jacket_goes_along_as_its_modifiers_show_it(
     blender: ModuleType, addon: Addon, tmp_path: Path, kind: str
 ) -> None:
     armature, _ = imported(blender, addon)
-    jacket = add_cube(blender, "jacket", (0.2, 0, 1.2))
+    armature.location = (1, 0, 0)
+    jacket = parented(blender, add_cube(blender, "jacket", (1.2, 0, 1.2)), armature)
     jacket.modifiers.new("Mirror", "MIRROR").mirror_object = armature
     jacket.modifiers.new("Anna", "ARMATURE").object = armature
     jacket.vertex_groups.new(name="head").add(range(8), 1, "REPLACE")
     back, meshes = exported(blender, addon, armature, tmp_path / f"anna.{kind}")
+    armature.location = (0, 0, 0)
     nodding(blender, (armature, back))
     own, other = corners(places(blender, jacket)), corners(places(blender, meshes["jacket"]))
     assert len(own) == 16
@@ -99,11 +101,14 @@ def test_jacket_goes_along_as_its_modifiers_show_it(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_child_of_no_bone_stands_still(
+def test_child_of_no_bone_stands_where_it_is(
     blender: ModuleType, addon: Addon, tmp_path: Path, kind: str
 ) -> None:
     armature, _ = imported(blender, addon)
     chair = parented(blender, add_cube(blender, "chair", (0, 0.5, 0.3)), armature)
+    chair.keyframe_insert("location", frame=1)
+    limit = chair.constraints.new("LIMIT_LOCATION")
+    limit.use_min_z, limit.min_z = True, 0.3
     back, meshes = exported(blender, addon, armature, tmp_path / f"anna.{kind}")
     nodding(blender, (armature, back))
     own, other = corners(places(blender, chair)), corners(places(blender, meshes["chair"]))
@@ -123,6 +128,17 @@ def test_scale_of_the_armature_becomes_the_files(
     )
     unit = {"glb": 1, "fbx": 0.01}[kind]
     np.testing.assert_allclose(list(back.matrix_world.to_scale()), unit, rtol=1e-5)
+
+
+def test_scale_counts_though_the_avatar_was_hidden_when_it_was_set(
+    blender: ModuleType, addon: Addon, tmp_path: Path
+) -> None:
+    armature, mesh = imported(blender, addon)
+    top = places(blender, mesh)[:, 2].max()
+    blender.context.view_layer.layer_collection.children["Anna"].exclude = True
+    armature.scale = (1.1, 1.1, 1.1)
+    _, meshes = exported(blender, addon, armature, tmp_path / "anna.glb")
+    assert places(blender, meshes["Anna mesh"])[:, 2].max() == pytest.approx(1.1 * top)
 
 
 def add_clip(bpy: ModuleType, armature: Any, name: str) -> None:

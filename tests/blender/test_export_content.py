@@ -107,6 +107,8 @@ def places_at_rest(exported: Exported) -> Any:
 def test_no_photos_pose_becomes_an_animation(exported: Exported) -> None:
     for thing in exported.back:
         assert thing.animation_data is None or thing.animation_data.action is None
+    for word in (b'"animations"', b"AnimationCurve"):
+        assert word not in exported.path.read_bytes()
 
 
 def test_names_are_the_avatars_own(exported: Exported) -> None:
@@ -126,10 +128,34 @@ def test_validator_finds_nothing_in_the_glb(
     assert "0 errors, 0 warnings, 0 infos" in validate(path)
 
 
+@pytest.mark.parametrize("kind", KINDS)
 def test_only_the_given_avatar_is_exported(
-    blender: ModuleType, addon: Addon, tmp_path: Path
+    blender: ModuleType, addon: Addon, tmp_path: Path, kind: str
 ) -> None:
     imported(blender, addon, "Berta")
     armature, _ = imported(blender, addon)
-    addon("export").export_glb(blender.context, armature, tmp_path / "anna.glb")
-    assert b"Berta" not in (tmp_path / "anna.glb").read_bytes()
+    blender.ops.object.camera_add()
+    blender.context.object.name = "Spyglass"
+    blender.context.scene.camera = blender.context.object
+    path = tmp_path / f"anna.{kind}"
+    exporter(addon, kind)(blender.context, armature, path)
+    for other in (b"Berta", b"Spyglass"):
+        assert other not in path.read_bytes()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_painted_masks_do_not_take_the_colours_place(
+    blender: ModuleType, addon: Addon, tmp_path: Path, kind: str
+) -> None:
+    armature, mesh = imported(blender, addon)
+    own = colours(mesh)
+    mask = mesh.data.color_attributes.new(name="A mask", type="BYTE_COLOR", domain="POINT")
+    mesh.data.color_attributes.active_color = mask
+    path = tmp_path / f"anna.{kind}"
+    exporter(addon, kind)(blender.context, armature, path)
+    _, (back,) = import_file(blender, path)
+    found = [layer.name for layer in back.data.color_attributes]
+    assert found == {"glb": ["Color"], "fbx": ["Color", "A mask"]}[kind]
+    for name in found[1:]:
+        back.data.color_attributes.remove(back.data.color_attributes[name])
+    assert np.abs(colours(back) - own).max() < 0.5

@@ -46,3 +46,22 @@ def test_fbx_in_three_js(blender: ModuleType, addon: Addon, tmp_path: Path) -> N
     assert np.abs(seen / 100 - own[corner]).max() < 1e-4  # centimetres, a vertex for each corner
     assert "1 skinned mesh, 56 bones" in words
     assert "vertex colours true" in words
+
+
+@pytest.mark.parametrize("kind", ["glb", "fbx"])
+def test_constraints_do_not_pose_the_file(
+    blender: ModuleType, addon: Addon, tmp_path: Path, kind: str
+) -> None:
+    armature, mesh = imported(blender, addon)
+    turned = blender.data.objects.new("turned", None)
+    turned.rotation_euler = (1, 0, 0)
+    blender.context.scene.collection.objects.link(turned)
+    constraint = armature.pose.bones["head"].constraints.new("COPY_ROTATION")
+    constraint.target = turned
+    exporter(addon, kind)(blender.context, armature, tmp_path / f"anna.{kind}")
+    constraint.mute = True
+    seen, _, _ = posed(tmp_path / f"anna.{kind}", {})
+    seen = seen / {"glb": 1, "fbx": 100}[kind]
+    own = places(blender, mesh)
+    np.testing.assert_allclose(seen.max(0), own.max(0), atol=1e-5)
+    np.testing.assert_allclose(seen.min(0), own.min(0), atol=1e-5)
