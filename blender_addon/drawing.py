@@ -10,9 +10,9 @@ from .job import JobState, remaining_s
 from .session import Problem, Session, Status
 from .wording import about, clock, wrap
 
-MARGIN_PX = 62
+MARGIN_PX = 72
 """What a panel, a box and the sidebar's tabs take from a region's width, at scale 1."""
-ICON_PX = 20
+ICON_PX = 22
 USUAL_WIDTH_PX = 300
 """Of a region, where there is none."""
 LEAST_WIDTH_PX = 60.0
@@ -23,7 +23,7 @@ SIGNS = {
     Status.STARTING: ("SORTTIME", "Backend is starting …"),
     Status.READY: ("CHECKMARK", "Ready"),
     Status.BUSY: ("SORTTIME", "Working"),
-    Status.FAILED: ("ERROR", "Backend does not run"),
+    Status.FAILED: ("ERROR", "Backend failed"),
 }
 
 

@@ -9,6 +9,7 @@ from bpy_extras.io_utils import ExportHelper
 
 from .export import export_fbx, export_glb
 from .scene import avatar_of, photos_of, show_photo, show_rest
+from .shared.errors import AvatarError
 
 
 def active_avatar(context: Context) -> Object | None:
@@ -78,8 +79,8 @@ class ExportOperator(ExportHelper, AvatarOperator):
         context.window_manager.progress_begin(0, 1)
         try:
             type(self).write(context, active_avatar(context), path)
-        except (OSError, RuntimeError) as error:
-            self.report({"ERROR"}, f"{path.name} was not written: {error}")
+        except AvatarError as error:
+            self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         finally:
             context.window_manager.progress_end()

@@ -56,7 +56,7 @@ class VIEW3D_PT_photo_avatar_status(AvatarPanel, Panel):
         if session.status is Status.FAILED and session.problem:
             row = drawing.problem(self.layout, context, session.problem)
             row.operator("photo_avatar.check_setup", text="Try Again")
-            self.layout.prop(choices, "python")
+            self.layout.prop(choices, "python", text="")
         elif session.problem:
             drawing.problem(self.layout, context, session.problem).operator("photo_avatar.dismiss")
 
@@ -74,9 +74,9 @@ def _switch(row: UILayout, session: Session) -> None:
     """The buttons at the end of the status row."""
     buttons = row.row(align=True)
     buttons.alignment = "RIGHT"
-    if session.status in {Status.STOPPED, Status.FAILED}:
+    if session.status is Status.STOPPED:
         buttons.operator("photo_avatar.start_backend", text="Start", icon="PLAY")
-    else:
+    elif session.status is not Status.FAILED:
         buttons.operator("photo_avatar.stop_backend", text="", icon="QUIT", emboss=False)
     settings = buttons.operator("preferences.addon_show", text="", icon="PREFERENCES", emboss=False)
     settings.module = __package__
@@ -132,7 +132,7 @@ def _picture(card: UILayout, path: str) -> None:
         card.template_icon(number, scale=PICTURE_SCALE)
         return
     is_bad = isinstance(live.session.thumbnails.get(path), BadPhoto)
-    place = card.column()
+    place = card.row()
     place.alert = is_bad
     place.scale_y = PICTURE_SCALE
     place.alignment = "CENTER"

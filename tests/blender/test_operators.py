@@ -13,6 +13,7 @@ from blender.fakes import JOB, SAMPLES, Desk, add_samples, desk, thumbnail
 from blender.stand_in import result
 
 __all__ = ["desk"]
+pytestmark = pytest.mark.filterwarnings("ignore:Setting the shape on a NumPy:DeprecationWarning")
 
 TICK_S = 0.05
 THUMBNAIL_S = 0.01

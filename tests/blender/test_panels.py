@@ -49,7 +49,7 @@ def test_without_python_it_says_what_to_choose(desk: Desk) -> None:
         ("STARTING", "Backend is starting …"),
         ("READY", "Ready – CPU (2 threads)"),
         ("BUSY", "Working – CPU (2 threads)"),
-        ("FAILED", "Backend does not run"),
+        ("FAILED", "Backend failed"),
     ],
 )
 def test_status_is_told(desk: Desk, status: str, words: str) -> None:

@@ -99,11 +99,11 @@ def widen(by_px: int) -> None:
     x, y, _, height = state()["sidebar"]
     edge, level = x + EDGE_PX, y + height - 20
     move(edge, level)
-    time.sleep(LOOK_S)
+    time.sleep(DRAW_S)
     subprocess.run(["xdotool", "mousedown", "1"], check=True)
     for step in range(1, 11):
         move(edge - by_px * step / 10, level)
-        time.sleep(0.1)
+        time.sleep(LOOK_S / 2)
     subprocess.run(["xdotool", "mouseup", "1"], check=True)
 
 
