@@ -122,6 +122,7 @@ def _show_new_scene(context: bpy.types.Context, name: str, metres_per_unit: floa
     scene.camera = shown.camera
     for camera in _cameras_looked_through(context):  # else the views would leave them for good
         scene.collection.objects.link(camera)
+        camera.select_set(state=False, view_layer=scene.view_layers[0])  # the user may have
     scene.render.fps, scene.render.fps_base = shown.render.fps, shown.render.fps_base
     scene.frame_start, scene.frame_end = shown.frame_start, shown.frame_end
     scene.unit_settings.system = "METRIC"

@@ -39,6 +39,7 @@ def other_units(bpy: ModuleType, *_: Any) -> None:
 
 def photo_shown(bpy: ModuleType, addon: Addon, armature: Any) -> None:
     addon("scene").show_photo(bpy.context, armature, 1)
+    bpy.context.scene.camera.select_set(state=True)
     for area in bpy.context.screen.areas:
         if area.type == "VIEW_3D":
             area.spaces.active.region_3d.view_perspective = "CAMERA"
