@@ -52,7 +52,8 @@ def device_name(device: torch.device) -> str:
     """Return the device in words that tell two machines apart."""
     if device.type == "cuda":
         return f"cuda ({torch.cuda.get_device_name(device)})"
-    return f"cpu ({torch.get_num_threads()} threads)"
+    count = torch.get_num_threads()
+    return f"cpu ({count} thread{'' if count == 1 else 's'})"
 
 
 def versions() -> dict[str, str]:
