@@ -100,12 +100,15 @@ def ready(python: Path, zip_file: Path, folder: Path) -> Desk:
     return desk
 
 
-def kill_once(desk: Desk, target: str, delay_s: float) -> dict[str, Any]:
-    """Start a job, kill the target after a delay; what was seen then."""
+def kill_once(desk: Desk, target: str, fraction: float) -> dict[str, Any]:
+    """Start a job, kill the target when so much of it is done; what was seen then."""
     before = finished(desk.seen)
     desk.order("generate")
     desk.wait(lambda seen: seen["phase"] not in ("", "finished", "failed"), ANSWER_S, "no job")
-    time.sleep(delay_s)
+    over = ("finished", "failed")
+    desk.wait(
+        lambda seen: seen["fraction"] >= fraction or seen["phase"] in over, JOB_S, "no progress"
+    )
     moment = f"{desk.seen['phase']} {desk.seen['fraction']:.2f}"
     kind = {"worker": "jobs", "supervisor": "serve"}.get(target)
     victims = [desk.process.pid] if kind is None else desk.processes(kind)
@@ -147,13 +150,11 @@ def kill_all(python: Path, folder: Path, count: int) -> list[dict[str, Any]]:
     zip_file = next(folder.glob("*.zip"))
     chance = random.Random(0)  # noqa: S311 - repeatable is what is wanted
     desk = ready(python, zip_file, folder)
-    start = time.monotonic()
     desk.order("generate")
     desk.wait(finished, JOB_S, "the first job does not finish")
-    job_s = time.monotonic() - start
     rows = []
     for target in TARGETS * count:
-        row = kill_once(desk, target, chance.uniform(0, job_s * 1.05))
+        row = kill_once(desk, target, chance.random())
         if target == "blender":
             desk = ready(python, zip_file, folder)
         check_kept(desk, row)
