@@ -20,6 +20,8 @@ def new_material(name: str) -> bpy.types.Material:
     surface = next(node for node in tree.nodes if node.type == "BSDF_PRINCIPLED")
     surface.inputs["Roughness"].default_value = ROUGHNESS
     surface.inputs["Specular IOR Level"].default_value = SPECULAR
+    # unseen behind the link, but FBX writes it, and engines multiply the colours by it
+    surface.inputs["Base Color"].default_value = (1, 1, 1, 1)
     colour = tree.nodes.new("ShaderNodeVertexColor")
     colour.layer_name = COLOUR
     colour.location = (surface.location.x - 220, surface.location.y)

@@ -217,6 +217,12 @@ def test_colours_are_exact(addon: Addon, armature: Any) -> None:
     assert (attributes.active_color.name, attributes.render_color_index) == ("Color", 0)
 
 
+def test_material_does_not_darken_what_engines_multiply(armature: Any) -> None:
+    (material,) = mesh_of(armature).data.materials
+    surface = material.node_tree.nodes["Principled BSDF"]
+    assert tuple(surface.inputs["Base Color"].default_value) == (1, 1, 1, 1)
+
+
 def test_material_shows_the_colours(armature: Any) -> None:
     (material,) = mesh_of(armature).data.materials
     surface = material.node_tree.nodes["Principled BSDF"]
