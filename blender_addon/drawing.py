@@ -56,8 +56,8 @@ def problem(layout: UILayout, context: Context, what: Problem) -> UILayout:
         text(box, context, what.hint, icon="BLANK1")
     row = box.row(align=True)
     if what.log:
-        row.operator("photo_avatar.open_log", text="Show Log").path = what.log
-    details = row.operator("photo_avatar.copy_details", text="Copy Details")
+        row.operator("photo_avatar.open_log", text="Log", icon="TEXT").path = what.log
+    details = row.operator("photo_avatar.copy_details", text="Copy", icon="COPYDOWN")
     details.sentence, details.hint, details.log = what.sentence, what.hint, what.log
     return row
 

@@ -23,7 +23,7 @@ CARD_PX = 92.0
 """Width of a photo's card, at scale 1."""
 PICTURE_SCALE = 5.2
 """Height of a photo's picture, in rows of buttons."""
-LABEL_SHARE = 0.35
+LABEL_SHARE = 0.42
 """Of a row's width."""
 NEWEST_COUNT = 5
 """Finished avatars that are shown before the older ones are folded away."""
@@ -55,7 +55,7 @@ class VIEW3D_PT_photo_avatar_status(AvatarPanel, Panel):
         _switch(row, session)
         if session.status is Status.FAILED and session.problem:
             row = drawing.problem(self.layout, context, session.problem)
-            row.operator("photo_avatar.check_setup", text="Try Again")
+            row.operator("photo_avatar.check_setup", text="Retry")
             self.layout.prop(choices, "python", text="")
         elif session.problem:
             drawing.problem(self.layout, context, session.problem).operator("photo_avatar.dismiss")

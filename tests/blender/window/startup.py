@@ -5,6 +5,8 @@ Every tenth of a second `state.json` is written, and `command.json` is carried o
 
 import importlib
 import json
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,10 @@ MODULE = "bl_ext.user_default.photo_avatar"
 PERIOD_S = 0.1
 answers: list[Any] = []
 """Of the last command; with its number."""
+
+
+ticks_ms = {"longest": 0.0, "import": 0.0}
+"""What the extension's timer took of Blender's time."""
 
 
 def part(name: str) -> Any:
@@ -95,6 +101,7 @@ def state(is_tab_shown: bool) -> dict[str, Any]:
         "actions": len(bpy.data.actions),
         "jobs": [info.state for info in live.session.jobs],
         "imported": len(live.imported),
+        "ticks_ms": ticks_ms,
         "answers": answers,
     }
 
@@ -103,6 +110,21 @@ def write(path: Path, content: Any) -> None:
     part_path = path.with_suffix(".part")
     part_path.write_text(json.dumps(content))
     part_path.replace(path)
+
+
+def measure(step: Callable[[], bool]) -> Callable[[], bool]:
+    """The timer's work, timed."""
+
+    def timed() -> bool:
+        imported = len(part("state").live.imported)
+        start = time.perf_counter()
+        try:
+            return step()
+        finally:
+            kind = "longest" if imported == len(part("state").live.imported) else "import"
+            ticks_ms[kind] = max(ticks_ms[kind], 1000 * (time.perf_counter() - start))
+
+    return timed
 
 
 def work() -> float:
@@ -119,5 +141,6 @@ def work() -> float:
     return PERIOD_S
 
 
+part("pump").step = measure(part("pump").step)
 bpy.context.preferences.view.show_splash = False
 bpy.app.timers.register(work, first_interval=PERIOD_S, persistent=True)
