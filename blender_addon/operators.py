@@ -129,7 +129,7 @@ class PHOTOAVATAR_OT_generate(Operator):
         job = live.session.submit(
             paths,
             name=settings.avatar_name.strip() or "Avatar",
-            height_m=settings.height_cm / 100 or None,
+            height_m=settings.height_cm / 100 if settings.knows_height else None,
             quality=settings.quality,
         )
         live.file_of_job[job] = live.file

@@ -29,14 +29,6 @@ class PHOTOAVATAR_PG_photo(PropertyGroup):
     path: StringProperty(name="Photo", description="Picture file", subtype="FILE_PATH")
 
 
-def _knows_height(settings: "PHOTOAVATAR_PG_scene") -> bool:
-    return settings.height_cm > 0
-
-
-def _set_knows_height(settings: "PHOTOAVATAR_PG_scene", known: bool) -> None:  # noqa: FBT001 - Blender calls it so
-    settings.height_cm = USUAL_HEIGHT_CM if known else 0.0
-
-
 class PHOTOAVATAR_PG_scene(PropertyGroup):
     """What the next avatar is made of."""
 
@@ -46,9 +38,9 @@ class PHOTOAVATAR_PG_scene(PropertyGroup):
     )
     height_cm: FloatProperty(
         name="Height in cm",
-        description="The person's height without shoes, in centimetres; 0 means: estimate it",
-        default=0,
-        min=0,
+        description="The person's height without shoes, in centimetres",
+        default=USUAL_HEIGHT_CM,
+        min=50,
         max=250,
         precision=0,
         step=100,
@@ -56,8 +48,7 @@ class PHOTOAVATAR_PG_scene(PropertyGroup):
     knows_height: BoolProperty(
         name="Height",
         description="The person's height is known. If not, it is estimated from the photos",
-        get=_knows_height,
-        set=_set_knows_height,
+        default=False,
     )
     quality: EnumProperty(
         name="Quality", description="Detail against time", items=QUALITIES, default="standard"

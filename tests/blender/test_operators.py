@@ -100,7 +100,8 @@ def test_generate_names_photos_that_are_gone(desk: Desk) -> None:
 
 def test_generate_sends_what_was_entered(desk: Desk) -> None:
     settings = desk.bpy.context.scene.photo_avatar
-    settings.avatar_name, settings.height_cm, settings.quality = " Anna ", 172, "draft"
+    settings.avatar_name, settings.quality = " Anna ", "draft"
+    settings.knows_height, settings.height_cm = True, 172
     generate(desk)
     photos = (SAMPLES / "front.jpg", SAMPLES / "back.jpg")
     assert desk.session.asked[-1] == ("submit", photos, "Anna", pytest.approx(1.72), "draft")
@@ -109,14 +110,6 @@ def test_generate_sends_what_was_entered(desk: Desk) -> None:
 def test_unknown_height_is_left_to_the_backend(desk: Desk) -> None:
     generate(desk)
     assert desk.session.asked[-1][3] is None
-
-
-def test_height_can_be_known_and_forgotten(desk: Desk) -> None:
-    settings = desk.bpy.context.scene.photo_avatar
-    settings.knows_height = True
-    assert settings.height_cm > 0
-    settings.knows_height = False
-    assert settings.height_cm == 0
 
 
 def test_finished_avatar_is_imported_once(desk: Desk) -> None:
