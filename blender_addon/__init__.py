@@ -34,3 +34,4 @@ def _forget_modules() -> None:
     """The next `register` starts with fresh modules: no state, and the code that is on disk."""
     for name in [name for name in sys.modules if name.startswith(f"{__package__}.")]:
         del sys.modules[name]
+        globals().pop(name.removeprefix(f"{__package__}."), None)  # `from . import x` looks here

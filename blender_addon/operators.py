@@ -7,8 +7,9 @@ from bpy.props import StringProperty
 from bpy.types import Context, Event, Object, Operator
 from mathutils import Vector
 
-from . import operators_avatar, operators_photos
 from .job import UNDER_WAY
+from .operators_avatar import CLASSES as OF_AVATARS
+from .operators_photos import CLASSES as OF_PHOTOS
 from .preferences import launch, start_backend
 from .properties import photo_paths
 from .scene import import_avatar
@@ -312,8 +313,8 @@ CLASSES = (
     PHOTOAVATAR_OT_forget_job,
     PHOTOAVATAR_OT_open_log,
     PHOTOAVATAR_OT_copy_details,
-    *operators_photos.CLASSES,
-    *operators_avatar.CLASSES,
+    *OF_PHOTOS,
+    *OF_AVATARS,
 )
 
 
