@@ -14,7 +14,8 @@ from shared.messages import Message
 
 Kind = TypeVar("Kind")
 BACKEND = ("-I", "-m", "backend", "work")
-STAND_IN = (str(Path(__file__).with_name("worker_stand_in.py")),)
+# -P: beside the script lies tests/backend, which would be taken for the package
+STAND_IN = ("-P", str(Path(__file__).with_name("worker_stand_in.py")))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
