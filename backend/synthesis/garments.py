@@ -45,6 +45,8 @@ class Garment:
     """Colour picture, with the share of cover in its alpha."""
     colour: tuple[float, float, float]
     """sRGB, 0 to 1; multiplies the texture."""
+    part: str = "other"
+    """What it is: one of `people.PARTS`; files do not say."""
 
 
 def read_garment(mhclo: Path, material: Path | None = None) -> Garment:

@@ -44,6 +44,8 @@ class Pattern:
     layer: int
     colour: tuple[float, float, float]
     """sRGB, 0 to 1."""
+    part: str
+    """One of `people.PARTS`."""
 
 
 PATTERNS = (
@@ -56,6 +58,7 @@ PATTERNS = (
         distance_m=0.012,
         layer=50,
         colour=(0.75, 0.2, 0.18),
+        part="top",
     ),
     Pattern(
         name="trousers",
@@ -66,6 +69,7 @@ PATTERNS = (
         distance_m=0.006,
         layer=40,
         colour=(0.16, 0.22, 0.42),
+        part="bottom",
     ),
     Pattern(
         name="skirt",
@@ -76,6 +80,7 @@ PATTERNS = (
         distance_m=0.004,
         layer=45,
         colour=(0.25, 0.5, 0.35),
+        part="bottom",
     ),
     Pattern(
         name="shoes",
@@ -86,6 +91,7 @@ PATTERNS = (
         distance_m=0.005,
         layer=45,
         colour=(0.12, 0.1, 0.1),
+        part="shoes",
     ),
 )
 
@@ -116,6 +122,7 @@ def _cut(body: Anny55, pattern: Pattern, helper: Int[Tensor, "Q 4"]) -> Garment:
         layer=pattern.layer,
         texture=None,
         colour=pattern.colour,
+        part=pattern.part,
     )
 
 

@@ -16,6 +16,8 @@ from backend.geometry.skinning import pose
 from backend.synthesis.garments import Garment, fit_garment, garment_weights
 from backend.types import BindBody, SkinnedMesh
 
+PARTS = ("skin", "hair", "top", "bottom", "dress", "shoes", "hat", "glasses", "other")
+"""What a vertex belongs to; the index is its label. `dress` is a dress or a coat."""
 EYE_COLOUR = (0.93, 0.93, 0.93)
 """sRGB of the base mesh's own eyeballs."""
 
@@ -38,6 +40,8 @@ class Part:
     """One visible mesh of a person, in the bind pose."""
 
     name: str
+    part: str
+    """One of `PARTS`: skin and eyes are `skin`, brows and lashes `hair`."""
     vertices: Float[Tensor, "V 3"]
     faces: Int[Tensor, "F 3"]
     """Counter-clockwise seen from outside."""
@@ -89,6 +93,7 @@ def _base_part(body: Anny55, bind: BindBody, kept: Bool[Tensor, " Q"]) -> Part:
     ids, faces = body.quads[kept][:, corners].flatten(0, 1).unique(return_inverse=True)
     return Part(
         name="eyes",
+        part="skin",
         vertices=bind.vertices[ids],
         faces=faces,
         weights=body.weights[ids],
@@ -101,6 +106,7 @@ def _base_part(body: Anny55, bind: BindBody, kept: Bool[Tensor, " Q"]) -> Part:
 def _garment_part(body: Anny55, bind: BindBody, garment: Garment) -> Part:
     return Part(
         name=garment.name,
+        part=garment.part,
         vertices=fit_garment(garment, bind.vertices),
         faces=garment.faces,
         weights=garment_weights(garment, body.weights),
