@@ -4,7 +4,7 @@ A pixel's ray is (u, v, 1). With q = (X - u Z, Y - v Z) of each corner of a tria
 cross products q_b x q_c, divided by their sum, are the perspective-correct barycentrics of the
 pixel (Olano and Greer 1997). They have one sign where the pixel is covered.
 """
-# ruff: noqa: PLR0913, PLR0917 - a kernel is launched with plain positional arguments
+# ruff: noqa: PLR0917 - a kernel is launched with plain positional arguments
 
 import typing
 
@@ -28,15 +28,19 @@ def edge_area(a: wp.vec3, b: wp.vec3, a_index: int, b_index: int, ray: wp.vec2) 
 @wp.func
 @typing.no_type_check
 def ray_areas(
-    vertices: wp.array(dtype=wp.vec3), faces: wp.array2d(dtype=wp.int32), face: int, ray: wp.vec2
+    vertices: wp.array2d(dtype=wp.vec3),
+    faces: wp.array2d(dtype=wp.int32),
+    view: int,
+    face: int,
+    ray: wp.vec2,
 ) -> wp.vec3:
     """Return the barycentrics of the ray in a face, times a common factor (m^2)."""
     i = faces[face, 0]
     j = faces[face, 1]
     k = faces[face, 2]
-    a = vertices[i]
-    b = vertices[j]
-    c = vertices[k]
+    a = vertices[view, i]
+    b = vertices[view, j]
+    c = vertices[view, k]
     return wp.vec3(
         edge_area(b, c, j, k, ray), edge_area(c, a, k, i, ray), edge_area(a, b, i, j, ray)
     )
@@ -82,32 +86,33 @@ def last_pixel(a: float, b: float, c: float, size: int) -> int:
 @wp.kernel(enable_backward=False)
 @typing.no_type_check
 def keep_first_face(
-    vertices: wp.array(dtype=wp.vec3),
+    vertices: wp.array2d(dtype=wp.vec3),
     faces: wp.array2d(dtype=wp.int32),
-    intrinsics: wp.mat33,
+    cameras: wp.array(dtype=wp.mat33),
     near_m: float,
     flip: wp.uint32,
-    keys: wp.array2d(dtype=wp.uint64),
+    keys: wp.array3d(dtype=wp.uint64),
 ) -> None:
     """Keep in each pixel the least of (depth, face id); `flip` of all ones turns depth round."""
-    face = wp.tid()
-    a = vertices[faces[face, 0]]
-    b = vertices[faces[face, 1]]
-    c = vertices[faces[face, 2]]
+    view, face = wp.tid()
+    a = vertices[view, faces[face, 0]]
+    b = vertices[view, faces[face, 1]]
+    c = vertices[view, faces[face, 2]]
     if not (a[2] > near_m and b[2] > near_m and c[2] > near_m):
         return
+    intrinsics = cameras[view]
     pa = project(a, intrinsics)
     pb = project(b, intrinsics)
     pc = project(c, intrinsics)
-    height = keys.shape[0]
-    width = keys.shape[1]
+    height = keys.shape[1]
+    width = keys.shape[2]
     first = first_pixel(pa[0], pb[0], pc[0], width)
     last = last_pixel(pa[0], pb[0], pc[0], width)
     top = first_pixel(pa[1], pb[1], pc[1], height)
     bottom = last_pixel(pa[1], pb[1], pc[1], height)
     for row in range(top, bottom + 1):
         for column in range(first, last + 1):
-            areas = ray_areas(vertices, faces, face, pixel_ray(column, row, intrinsics))
+            areas = ray_areas(vertices, faces, view, face, pixel_ray(column, row, intrinsics))
             total = areas[0] + areas[1] + areas[2]
             lowest = wp.min(wp.min(areas[0], areas[1]), areas[2])
             highest = wp.max(wp.max(areas[0], areas[1]), areas[2])
@@ -116,32 +121,43 @@ def keep_first_face(
                 # The bits of positive floats have the order of the floats.
                 order = wp.cast(depth, wp.uint32) ^ flip
                 key = (wp.uint64(order) << wp.uint64(32)) | wp.uint64(face)
-                wp.atomic_min(keys, row, column, key)
+                wp.atomic_min(keys, view, row, column, key)
 
 
 @wp.kernel(enable_backward=False)
 @typing.no_type_check
 def resolve_pixels(
-    vertices: wp.array(dtype=wp.vec3),
-    faces: wp.array2d(dtype=wp.int32),
-    intrinsics: wp.mat33,
-    keys: wp.array2d(dtype=wp.uint64),
-    face_of_pixel: wp.array2d(dtype=wp.int64),
-    barycentric: wp.array2d(dtype=wp.vec3),
-    depth: wp.array2d(dtype=wp.float32),
+    keys: wp.array3d(dtype=wp.uint64),
+    flip: wp.uint32,
+    face_of_pixel: wp.array3d(dtype=wp.int32),
+    depth: wp.array3d(dtype=wp.float32),
 ) -> None:
-    """Write face, barycentrics and depth of the pixels that a face covers."""
-    row, column = wp.tid()
-    key = keys[row, column]
+    """Write the face, -1 for none, and its depth, 0 for none."""
+    view, row, column = wp.tid()
+    key = keys[view, row, column]
     if key == ~wp.uint64(0):
+        face_of_pixel[view, row, column] = -1
+        depth[view, row, column] = 0.0
+    else:
+        order = wp.uint32(key >> wp.uint64(32))
+        face_of_pixel[view, row, column] = int(key & wp.uint64(0xFFFFFFFF))
+        depth[view, row, column] = wp.cast(order ^ flip, wp.float32)
+
+
+@wp.kernel(enable_backward=False)
+@typing.no_type_check
+def share_pixels(
+    vertices: wp.array2d(dtype=wp.vec3),
+    faces: wp.array2d(dtype=wp.int32),
+    cameras: wp.array(dtype=wp.mat33),
+    face_of_pixel: wp.array3d(dtype=wp.int32),
+    barycentric: wp.array3d(dtype=wp.vec3),
+) -> None:
+    """Write the barycentrics of the pixels that a face covers."""
+    view, row, column = wp.tid()
+    face = face_of_pixel[view, row, column]
+    if face < 0:
         return
-    face = int(key & wp.uint64(0xFFFFFFFF))
-    areas = ray_areas(vertices, faces, face, pixel_ray(column, row, intrinsics))
-    shares = areas / (areas[0] + areas[1] + areas[2])
-    face_of_pixel[row, column] = wp.int64(face)
-    barycentric[row, column] = shares
-    depth[row, column] = (
-        shares[0] * vertices[faces[face, 0]][2]
-        + shares[1] * vertices[faces[face, 1]][2]
-        + shares[2] * vertices[faces[face, 2]][2]
-    )
+    ray = pixel_ray(column, row, cameras[view])
+    areas = ray_areas(vertices, faces, view, face, ray)
+    barycentric[view, row, column] = areas / (areas[0] + areas[1] + areas[2])

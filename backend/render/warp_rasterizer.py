@@ -5,8 +5,8 @@ import warp as wp
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from backend.geometry.warp_runtime import launch, start
-from backend.render.rasterizer_kernels import keep_first_face, resolve_pixels
+from backend.render.rasterizer_kernels import keep_first_face, resolve_pixels, share_pixels
+from backend.render.warp_views import launch_views, per_view, shared
 from backend.types import Camera
 
 NEAR_M = 1e-6
@@ -26,27 +26,54 @@ def visible_faces(
         camera: Its skew is heeded; the last row of its intrinsics must be 0 0 1.
         flip: `KEEP_NEAREST` or `KEEP_FARTHEST`.
     """
-    start()
-    device = vertices_camera.device
-    size = (camera.height, camera.width)
-    vertices = vertices_camera.detach().to(torch.float32).contiguous()
-    corners = faces.to(device, torch.int32).contiguous()
-    keys = torch.full(size, EMPTY, dtype=torch.int64, device=device)
-    face = torch.full(size, -1, dtype=torch.int64, device=device)
-    barycentric = torch.zeros((*size, 3), device=device)
-    depth = torch.zeros(size, device=device)
-    if len(corners) == 0 or keys.numel() == 0:
-        return face, barycentric, depth
-    points = wp.from_torch(vertices, dtype=wp.vec3)
-    triangles = wp.from_torch(corners, dtype=wp.int32)
-    intrinsics = wp.mat33(*camera.intrinsics.detach().double().flatten().tolist())
-    order = wp.from_torch(keys, dtype=wp.uint64)
-    inputs = [points, triangles, intrinsics, NEAR_M, flip, order]
-    launch(keep_first_face, len(corners), inputs, device)
-    results = [
-        wp.from_torch(face, dtype=wp.int64),
-        wp.from_torch(barycentric, dtype=wp.vec3),
-        wp.from_torch(depth, dtype=wp.float32),
+    vertices = plain(vertices_camera[None])
+    corners = faces.to(vertices.device, torch.int32).contiguous()
+    intrinsics = plain(camera.intrinsics[None]).to(vertices.device)
+    size = (1, camera.height, camera.width)
+    face, depth = faces_of_views(vertices, corners, intrinsics, size=size, flip=flip)
+    barycentric = torch.zeros((*size, 3), device=vertices.device)
+    inputs = [
+        per_view(vertices, wp.vec3),
+        shared(corners, wp.int32),
+        per_view(intrinsics, wp.mat33),
+        per_view(face, wp.int32),
+        per_view(barycentric, wp.vec3),
     ]
-    launch(resolve_pixels, size, [points, triangles, intrinsics, order, *results], device)
-    return face, barycentric, depth
+    if len(corners):
+        launch_views(share_pixels, size, inputs, vertices.device)
+    return face[0].long(), barycentric[0], depth[0]
+
+
+def faces_of_views(
+    vertices: Float[Tensor, "P V 3"],
+    corners: Int[Tensor, "F 3"],
+    intrinsics: Float[Tensor, "P 3 3"],
+    *,
+    size: tuple[int, int, int],
+    flip: int,
+) -> tuple[Int[Tensor, "P H W"], Float[Tensor, "P H W"]]:
+    """Return the face (32 bits, -1 = none) and the depth (0 = none) that each pixel sees.
+
+    Args:
+        vertices: Metres, camera frame of each view; plain single precision, see `plain`.
+        corners: 32-bit triangles on the same device.
+        intrinsics: Pixels; like the vertices.
+        size: Views, height, width.
+        flip: `KEEP_NEAREST` or `KEEP_FARTHEST`.
+    """
+    device = vertices.device
+    keys = torch.full(size, EMPTY, dtype=torch.int64, device=device)
+    face = torch.empty(size, dtype=torch.int32, device=device)
+    depth = torch.empty(size, device=device)
+    order = per_view(keys, wp.uint64)
+    inputs = [per_view(vertices, wp.vec3), shared(corners, wp.int32)]
+    inputs += [per_view(intrinsics, wp.mat33), NEAR_M, flip, order]
+    launch_views(keep_first_face, (size[0], len(corners)), inputs, device)
+    results = [per_view(face, wp.int32), per_view(depth, wp.float32)]
+    launch_views(resolve_pixels, size, [order, flip, *results], device)
+    return face, depth
+
+
+def plain(tensor: Float[Tensor, "*N"]) -> Float[Tensor, "*N"]:
+    """Return the values as kernels read them: single precision, in one piece, no gradients."""
+    return tensor.detach().to(torch.float32).contiguous()
