@@ -26,6 +26,11 @@ PART_OF_SLOT = {"coat": "dress", "brows": "hair", "lashes": "hair", "eyes": "ski
 """Where the slot is not itself one of `people.PARTS`; a suit is split into two."""
 BODY_LABELS = ("top", "bottom")
 
+LAYER_OF_SLOT = {
+    **{"lashes": 1, "brows": 1, "eyes": 1, "shoes": 5, "bottom": 40, "top": 45, "suit": 45},
+    **{"dress": 50, "coat": 60, "hair": 70, "hat": 80},
+}
+"""What is worn over what; the files' own figures are the same for most."""
 LEG_JOINTS = ("hip", "knee", "ankle", "foot")
 LEG_SHARE = 0.3
 """A piece of a suit that follows the legs this much is its lower garment."""
@@ -182,6 +187,7 @@ def read_item(
         BadFile: a file is missing or does not hold a garment.
     """
     garment = _read(makehuman / item.mhclo, makehuman / material if material else None)
+    garment = replace(garment, layer=LAYER_OF_SLOT[item.slot])
     if item.slot != "suit":
         return (replace(garment, name=item.name, part=item.part),)
     is_lower = lower_faces(garment, body)

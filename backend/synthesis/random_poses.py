@@ -1,0 +1,218 @@
+"""Named poses with seeded variation, and the poses in which deformation is measured.
+
+Limbs are laid along directions (`backend.body.limb_pose`), given as degrees: `forward` from
+hanging straight down (90 = level before the body, 180 = straight up) and `out` to the limb's own
+side.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from backend.body.anny55 import Anny55
+from backend.body.hinges import Hinges, hinges
+from backend.body.kinematics import matrix_from_axis_angle
+from backend.body.limb_pose import limb_pose
+
+Aim = tuple[float, float]
+"""forward and out, degrees."""
+SIDES = ("left", "right")
+SPINE = ("spine1", "spine2", "spine3")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limb:
+    """Where the two bones of an arm or a leg point."""
+
+    upper: Aim
+    lower: Aim
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Posture:
+    """Legs and arms, left then right, relative to the upright pelvis and chest."""
+
+    legs: tuple[Limb, Limb]
+    arms: tuple[Limb, Limb]
+    lean_deg: float = 0.0
+    """Of the trunk from the pelvis to the neck, forward."""
+    has_flat_feet: bool = True
+    curl_deg: float = 8.0
+    """Of each finger joint beyond the relaxed hand."""
+
+
+def _limb(upper: Aim, lower: Aim) -> Limb:
+    return Limb(upper=upper, lower=lower)
+
+
+def _both(upper: Aim, lower: Aim) -> tuple[Limb, Limb]:
+    return Limb(upper=upper, lower=lower), Limb(upper=upper, lower=lower)
+
+
+_STANDING = _both((2, 5), (-2, 4))
+_HANGING = _both((0, 20), (18, 12))
+
+POSTURES: dict[str, Posture] = {
+    "a_pose": Posture(legs=_both((1, 7), (-1, 6)), arms=_both((0, 42), (8, 40))),
+    "standing": Posture(legs=_STANDING, arms=_HANGING),
+    "arms_up": Posture(legs=_both((2, 9), (-2, 8)), arms=_both((168, 25), (174, 8))),
+    "t_pose": Posture(legs=_STANDING, arms=_both((80, 82), (85, 80))),
+    "walking": Posture(
+        legs=(_limb((24, 2), (8, 2)), _limb((-14, 2), (-32, 2))),
+        arms=(_limb((-22, 16), (0, 14)), _limb((22, 16), (48, 8))),
+        lean_deg=5,
+        has_flat_feet=False,
+    ),
+    "running": Posture(
+        legs=(_limb((58, 3), (-28, 2)), _limb((-18, 3), (-74, 3))),
+        arms=(_limb((-42, 18), (44, 6)), _limb((34, 16), (124, -4))),
+        lean_deg=14,
+        has_flat_feet=False,
+        curl_deg=35,
+    ),
+    "sitting": Posture(
+        legs=_both((84, 9), (2, 4)), arms=_both((24, 14), (74, -2)), lean_deg=4, curl_deg=4
+    ),
+    "crossed_legs": Posture(
+        legs=(_limb((66, 58), (44, -62)), _limb((66, 58), (12, -60))),
+        arms=_both((30, 26), (62, 20)),
+        lean_deg=12,
+        has_flat_feet=False,
+    ),
+    "squatting": Posture(
+        legs=_both((92, 22), (-26, 10)), arms=_both((62, 16), (86, 4)), lean_deg=26
+    ),
+    "lunging": Posture(
+        legs=(_limb((66, 5), (-4, 4)), _limb((-24, 5), (-42, 4))),
+        arms=_both((4, 34), (20, 30)),
+        has_flat_feet=False,
+    ),
+    "waving": Posture(legs=_STANDING, arms=(_limb((60, 78), (170, 30)), _limb((2, 18), (16, 12)))),
+    "reaching": Posture(
+        legs=_STANDING, arms=(_limb((82, 10), (90, 4)), _limb((62, 14), (84, 0))), lean_deg=10
+    ),
+    "hands_on_hips": Posture(legs=_both((2, 8), (-2, 7)), arms=_both((-18, 48), (36, -50))),
+}
+POSES: tuple[str, ...] = tuple(POSTURES)
+
+AIM_SIGMA_DEG = 5.0
+"""Variation of each bone's direction."""
+LEAN_SIGMA_DEG = 4.0
+HEAD_SIGMA_DEG = (8.0, 18.0, 5.0)
+"""Nod, turn and tilt of the head, shared by neck and head."""
+SPINE_SIGMA_DEG = (0.0, 6.0, 4.0)
+"""Twist and side bend of the whole trunk."""
+CURL_SIGMA_DEG = 6.0
+
+DEFORMATION_SEED = 20260
+DEFORMATION_SIGMA_DEG = {"hip": 30.0, "shoulder": 30.0, "knee": 27.0, "elbow": 27.0}
+OTHER_SIGMA_DEG = 10.0
+
+
+def random_rotations(body: Anny55, seed: int, name: str | None = None) -> Float[Tensor, "J 3 3"]:
+    """Return a varied pose, always the same for a seed; the pelvis is the identity.
+
+    Args:
+        body: Its mean shape says where the limbs are.
+        seed: Any number.
+        name: One of `POSES`; None draws one.
+
+    Returns:
+        Rotations relative to parent and bind pose, body axes.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    if name is None:
+        name = POSES[int(torch.randint(len(POSES), (), generator=generator))]
+    return posed(body, POSTURES[name], generator)
+
+
+def posed(body: Anny55, posture: Posture, generator: torch.Generator) -> Float[Tensor, "J 3 3"]:
+    """Return a posture with random variation as joint rotations."""
+    joints, table = _rig(body)
+    aims = torch.tensor(
+        [[limb.upper, limb.lower] for limb in (*posture.legs, *posture.arms)]
+    )  # (4, 2, forward and out)
+    aims = aims + AIM_SIGMA_DEG * torch.randn(aims.shape, generator=generator)
+    vectors = limb_pose(body, joints, table, directions(aims)[None])[0]
+    vectors = vectors + torch.deg2rad(_trunk(body, posture, generator))
+    rotations = matrix_from_axis_angle(vectors)
+    if posture.has_flat_feet:
+        rotations = _with_flat_feet(body, rotations)
+    return rotations
+
+
+def directions(aims_deg: Float[Tensor, "4 2 2"]) -> Float[Tensor, "4 2 3"]:
+    """Return unit vectors of bones from degrees forward and out; left and right take turns."""
+    forward, out = torch.deg2rad(aims_deg).unbind(-1)
+    side = aims_deg.new_tensor([1.0, -1.0, 1.0, -1.0])[:, None]
+    flat = out.cos()
+    return torch.stack([side * out.sin(), -flat * forward.cos(), flat * forward.sin()], dim=-1)
+
+
+@lru_cache(maxsize=4)
+def _rig(body: Anny55) -> tuple[Float[Tensor, "J 3"], Hinges]:
+    joints = body.bind(body.mean_shape).joints
+    return joints, hinges(body, joints)
+
+
+def _trunk(body: Anny55, posture: Posture, generator: torch.Generator) -> Float[Tensor, "J 3"]:
+    """Return axis times angle of spine, neck, head and fingers, degrees; zeros elsewhere."""
+    degrees = torch.zeros(len(body.joint_names), 3)
+    lean = posture.lean_deg + LEAN_SIGMA_DEG * float(torch.randn((), generator=generator))
+    spine = torch.tensor(SPINE_SIGMA_DEG) * torch.randn(3, generator=generator)
+    spine[0] += lean
+    head = torch.tensor(HEAD_SIGMA_DEG) * torch.randn(3, generator=generator)
+    head[0] -= 0.6 * lean  # eyes stay near the horizon
+    curl = posture.curl_deg + CURL_SIGMA_DEG * float(torch.randn((), generator=generator))
+    axes = {side: _curl_axis(body, side) for side in SIDES}
+    for joint, name in enumerate(body.joint_names):
+        if name in SPINE:
+            degrees[joint] = spine / len(SPINE)
+        elif name in ("neck", "head"):
+            degrees[joint] = head / 2
+        elif name[-1] in "123" and "thumb" not in name:
+            degrees[joint] = curl * axes[name.split("_")[0]]
+    return degrees
+
+
+def _curl_axis(body: Anny55, side: str) -> Float[Tensor, " 3"]:
+    """Return the axis about which the fingers of a hand close, in the bind pose."""
+    joints, _ = _rig(body)
+    wrist, index, pinky = (
+        joints[body.joint_names.index(f"{side}_{name}")] for name in ("wrist", "index1", "pinky1")
+    )
+    along = (index + pinky) / 2 - wrist
+    across = index - pinky
+    palm = torch.linalg.cross(across, along) * (1 if side == "left" else -1)
+    return torch.nn.functional.normalize(torch.linalg.cross(along, palm), dim=0)
+
+
+def _with_flat_feet(body: Anny55, rotations: Float[Tensor, "J 3 3"]) -> Float[Tensor, "J 3 3"]:
+    """Turn the ankles so that the feet stand on the floor as in the bind pose, toes a bit out."""
+    rotations = rotations.clone()
+    for side in SIDES:
+        hip, knee, ankle = (body.joint_names.index(f"{side}_{j}") for j in ("hip", "knee", "ankle"))
+        rotations[ankle] = (rotations[hip] @ rotations[knee]).mT
+    return rotations
+
+
+def deformation_poses(body: Anny55, count: int = 32) -> Float[Tensor, "P J 3 3"]:
+    """Return the fixed random poses over which the error of skin weights is measured.
+
+    Each joint turns by a normally distributed axis-angle vector: hips and shoulders with a standard
+    deviation of 30 degrees in each component, knees and elbows 27, all others 10; the pelvis not.
+    """
+    generator = torch.Generator().manual_seed(DEFORMATION_SEED)
+    sigma_deg = torch.tensor([_sigma_deg(name) for name in body.joint_names])
+    drawn = torch.randn(count, len(sigma_deg), 3, generator=generator)
+    vectors = drawn * torch.deg2rad(sigma_deg)[:, None]
+    return matrix_from_axis_angle(vectors.to(body.weights))
+
+
+def _sigma_deg(name: str) -> float:
+    if name == "pelvis":
+        return 0.0
+    return DEFORMATION_SIGMA_DEG.get(name.split("_")[-1], OTHER_SIGMA_DEG)
