@@ -28,19 +28,15 @@ def edge_area(a: wp.vec3, b: wp.vec3, a_index: int, b_index: int, ray: wp.vec2) 
 @wp.func
 @typing.no_type_check
 def ray_areas(
-    vertices: wp.array2d(dtype=wp.vec3),
-    faces: wp.array2d(dtype=wp.int32),
-    view: int,
-    face: int,
-    ray: wp.vec2,
+    vertices: wp.array(dtype=wp.vec3), faces: wp.array2d(dtype=wp.int32), face: int, ray: wp.vec2
 ) -> wp.vec3:
     """Return the barycentrics of the ray in a face, times a common factor (m^2)."""
     i = faces[face, 0]
     j = faces[face, 1]
     k = faces[face, 2]
-    a = vertices[view, i]
-    b = vertices[view, j]
-    c = vertices[view, k]
+    a = vertices[i]
+    b = vertices[j]
+    c = vertices[k]
     return wp.vec3(
         edge_area(b, c, j, k, ray), edge_area(c, a, k, i, ray), edge_area(a, b, i, j, ray)
     )
@@ -112,7 +108,7 @@ def keep_first_face(
     bottom = last_pixel(pa[1], pb[1], pc[1], height)
     for row in range(top, bottom + 1):
         for column in range(first, last + 1):
-            areas = ray_areas(vertices, faces, view, face, pixel_ray(column, row, intrinsics))
+            areas = ray_areas(vertices[view], faces, face, pixel_ray(column, row, intrinsics))
             total = areas[0] + areas[1] + areas[2]
             lowest = wp.min(wp.min(areas[0], areas[1]), areas[2])
             highest = wp.max(wp.max(areas[0], areas[1]), areas[2])
@@ -159,5 +155,5 @@ def share_pixels(
     if face < 0:
         return
     ray = pixel_ray(column, row, cameras[view])
-    areas = ray_areas(vertices, faces, view, face, ray)
+    areas = ray_areas(vertices[view], faces, face, ray)
     barycentric[view, row, column] = areas / (areas[0] + areas[1] + areas[2])
