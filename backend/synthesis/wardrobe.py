@@ -27,8 +27,17 @@ PART_OF_SLOT = {"coat": "dress", "brows": "hair", "lashes": "hair", "eyes": "ski
 BODY_LABELS = ("top", "bottom")
 
 LAYER_OF_SLOT = {
-    **{"lashes": 1, "brows": 1, "eyes": 1, "shoes": 5, "bottom": 40, "top": 45, "suit": 45},
-    **{"dress": 50, "coat": 60, "hair": 70, "hat": 80},
+    "lashes": 1,
+    "brows": 1,
+    "eyes": 1,
+    "shoes": 5,
+    "bottom": 40,
+    "top": 45,
+    "suit": 45,
+    "dress": 50,
+    "coat": 60,
+    "hair": 70,
+    "hat": 80,
 }
 """What is worn over what; the files' own figures are the same for most."""
 LEG_JOINTS = ("hip", "knee", "ankle", "foot")
