@@ -70,7 +70,9 @@ def choose_device(wanted: Literal["cpu", "cuda"] | None) -> torch.device:
     """
     has_cuda = torch.cuda.is_available()
     if wanted == "cuda" and not has_cuda:
-        raise BadInput("No CUDA device was found.", "Check the driver, or compute on the processor (cpu).")
+        raise BadInput(
+            "No CUDA device was found.", "Check the driver, or compute on the processor (cpu)."
+        )
     return torch.device(wanted or ("cuda" if has_cuda else "cpu"))
 
 
