@@ -18,6 +18,8 @@ from shared.types import Photo
 SAMPLES = Path(__file__).parent / "assets" / "samples"
 FAILED, CANCELLED = 1, 130
 """Exit statuses; argparse's own for a wrong command line is 2."""
+MAKEHUMAN = Path(__file__).resolve().parents[2] / "shared/data/makehuman"
+"""Beside the checkout: clothes, hair and skins, which are no part of the repository."""
 MOST_BYTES = 64_000_000
 """Of one photo file, as on the wire."""
 BAR_WIDTH = 30
@@ -58,10 +60,25 @@ def parser() -> argparse.ArgumentParser:
     work = commands.add_parser("work")  # nobody but the supervisor starts it
     work.add_argument("--lane", required=True, choices=("jobs", "pictures"))
     work.add_argument("--jobs", required=True, type=Path, metavar="DIR")
+    _add_evaluate(commands)
     for command in (run, demo, serve, work):
         command.add_argument("--device", choices=("cpu", "cuda"), help="else cuda if there is one")
         command.add_argument("--body", type=Path, metavar="FILE.npz", help="your own SMPL-X model")
     return top
+
+
+def _add_evaluate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    evaluate = commands.add_parser("evaluate", help="measure against synthetic people")
+    evaluate.add_argument("benchmark", choices=("fusion", "weights", "pose"))
+    evaluate.add_argument("--quick", action="store_true", help="two subjects instead of eight")
+    evaluate.add_argument("--subjects", nargs="+", default=(), metavar="NAME", help="only these")
+    evaluate.add_argument("--json", type=Path, metavar="FILE", help="write the figures to a file")
+    evaluate.add_argument(
+        "--makehuman", type=Path, default=MAKEHUMAN, metavar="DIR", help="clothes, hair and skins"
+    )
+    evaluate.add_argument(
+        "--cache", type=Path, metavar="DIR", help="of what later runs use again; else the user's"
+    )
 
 
 def _run(options: argparse.Namespace, progress: "ProgressBar") -> None:
@@ -69,6 +86,8 @@ def _run(options: argparse.Namespace, progress: "ProgressBar") -> None:
         _serve(options)
     elif options.command == "work":
         _work(options)
+    elif options.command == "evaluate":
+        _evaluate(options, progress)
     else:
         _make(options, progress)
 
@@ -94,6 +113,20 @@ def _work(options: argparse.Namespace) -> NoReturn:
 
     place = Place(jobs=options.jobs.absolute(), device=options.device, body=options.body)
     work(options.lane, place)
+
+
+def _evaluate(options: argparse.Namespace, progress: "ProgressBar") -> None:
+    from backend.evaluate.run import Task, evaluate
+
+    task = Task(
+        benchmark=options.benchmark,
+        makehuman=options.makehuman,
+        cache=options.cache,
+        subjects=tuple(options.subjects),
+        quick=options.quick,
+        json=options.json,
+    )
+    sys.stdout.write(evaluate(task, progress.say) + "\n")
 
 
 def _make(options: argparse.Namespace, progress: "ProgressBar") -> None:

@@ -1,0 +1,133 @@
+"""Canonical surfaces against the truth: from scans without weights, and from rendered photos.
+
+CanonicalFusion, table 2: the input of a row is each scan's posed surface without weights, the
+body's shape and its true pose. Canonical surfaces are compared both ways without alignment; the
+paper's own scaling and ICP stand beside, marked as aligned.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from backend.evaluate.photographs import read_photos
+from backend.evaluate.protocols.cfusion import cfusion
+from backend.evaluate.protocols.mesh import Surface
+from backend.evaluate.subject_files import Place, photos_folder, surface_of, truth_folder
+from backend.evaluate.truth import Truth, read_truth
+from backend.pipeline import make_avatar
+from backend.progress import Stopwatch
+from shared.coordinates import WORLD_FROM_BODY, change_axes
+from shared.errors import NoUsablePhoto
+from shared.types import Avatar
+
+ROWS = ("pipeline", "pipeline_1", "pipeline_2", "nearest_vertex", "true_weights")
+"""Canonical surfaces made of scans; a number is the count of scans, else all are used."""
+PHOTO_COUNTS = (1, 2, 4, 8)
+METRICS = ("p2s_cm", "p2s_back_cm", "chamfer_cm", "normal_error")
+NO_NOISE = "not measured: nothing in the pipeline corrects poses yet"
+
+
+def measure(place: Place, name: str) -> dict[str, Any]:
+    """Return one subject's figures, by row."""
+    truth = read_truth(truth_folder(place, name))
+    rows: dict[str, Any] = {}
+    for row in ROWS:
+        place.say(f"{name}: {row.replace('_', ' ')}")
+        mesh = surface_of(place, name, row)
+        rows[row] = compared(Surface(vertices=mesh.vertices, faces=mesh.faces), truth)
+    photos = read_photos(photos_folder(place, name))
+    for count in PHOTO_COUNTS:
+        place.say(f"{name}: {count} photo{'s' * (count > 1)}")
+        rows[f"photos_{count}"] = _from_photos(photos[:count], truth, place)
+    return rows
+
+
+def compared(surface: Surface, truth: Truth) -> dict[str, Any]:
+    """Return the distances of a canonical surface to the true one, as it is and aligned."""
+    return {
+        **asdict(cfusion(surface, truth.surface)),
+        "aligned": asdict(cfusion(surface, truth.surface, aligned=True)),
+    }
+
+
+def _from_photos(photos: Sequence[Any], truth: Truth, place: Place) -> dict[str, Any]:
+    """Return the figures of the avatar of some photos, its pelvis moved onto the true one."""
+    watch = Stopwatch(lambda _stage, _fraction: None)
+    try:
+        result = make_avatar(
+            photos,
+            place.settings,
+            place.body,
+            name="subject",
+            device=torch.device("cpu"),
+            watch=watch,
+        )
+    except NoUsablePhoto as error:
+        return {"refused": error.sentence}
+    used = sum(photo.status == "used" for photo in result.photos)
+    surface = in_body_frame(result.avatar, truth.joints[0])
+    return {**compared(surface, truth), "used": used, "seconds": sum(watch.seconds.values())}
+
+
+def in_body_frame(avatar: Avatar, pelvis: Float[Tensor, " 3"]) -> Surface:
+    """Return the avatar's canonical surface in body axes, with its pelvis at a point (metres).
+
+    Nothing is scaled or turned: the avatar's own stature counts as an error.
+    """
+    points = change_axes(avatar.vertices, WORLD_FROM_BODY.T)
+    own = change_axes(avatar.joints[0], WORLD_FROM_BODY.T)
+    moved = torch.from_numpy((points - own).astype(np.float32)) + pelvis
+    return Surface(vertices=moved, faces=torch.from_numpy(avatar.faces.astype(np.int64)))
+
+
+def summary(rows: Mapping[str, Mapping[str, Any]], kinds: Mapping[str, str]) -> dict[str, Any]:
+    """Return the means by class of subject.
+
+    Args:
+        rows: By subject, as `measure` returns them.
+        kinds: `fitted` or `loose`, by subject.
+    """
+    fitted, loose = (
+        [rows[name] for name in rows if kinds[name] == kind] for kind in ("fitted", "loose")
+    )
+    everyone = [*fitted, *loose]
+
+    def by_class(row: str) -> dict[str, Any]:
+        means = {"fitted": mean_of(fitted, row), "loose": mean_of(loose, row)}
+        return {**(mean_of(everyone, row) or {}), **means}
+
+    return {
+        "fitted": mean_of(fitted, "pipeline"),
+        "loose": mean_of(loose, "pipeline"),
+        "nearest_vertex": mean_of(loose, "nearest_vertex"),
+        "nearest_vertex_fitted": mean_of(fitted, "nearest_vertex"),
+        "true_weights": by_class("true_weights"),
+        "by_scan_count": {
+            "1": by_class("pipeline_1"),
+            "2": by_class("pipeline_2"),
+            "all": by_class("pipeline"),
+        },
+        "pose_noise": {"recovered": None, "joint_error_mm": None, "reason": NO_NOISE},
+        "by_photo_count": {str(count): by_class(f"photos_{count}") for count in PHOTO_COUNTS},
+        "subjects": dict(rows),
+    }
+
+
+def mean_of(subjects: Sequence[Mapping[str, Any]], row: str) -> dict[str, Any] | None:
+    """Return the mean figures of a row over the subjects that have it; None if none has."""
+    found = [one[row] for one in subjects if "p2s_cm" in one[row]]
+    if not found:
+        return None
+    mean: dict[str, Any] = {metric: _mean(found, metric) for metric in METRICS}
+    mean["aligned"] = {m: _mean([one["aligned"] for one in found], m) for m in METRICS}
+    mean["count"] = len(found)
+    return mean
+
+
+def _mean(rows: Sequence[Mapping[str, Any]], metric: str) -> float:
+    return float(np.mean([row[metric] for row in rows]))

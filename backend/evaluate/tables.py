@@ -1,0 +1,118 @@
+"""Figures as tables in Markdown."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from backend.evaluate import fusion, pose, weights
+
+Figures = Mapping[str, Any]
+
+
+def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table; the first column is text, the others are numbers."""
+    marks = ["---", *["---:"] * (len(head) - 1)]
+    return "\n".join("| " + " | ".join(row) + " |" for row in (head, marks, *rows))
+
+
+def fusion_table(found: Figures) -> str:
+    """Return the table of `evaluate fusion`."""
+    rows = [
+        _fusion_row("fitted", found["fitted"]),
+        _fusion_row("loose", found["loose"]),
+        _fusion_row("nearest vertex, fitted", found["nearest_vertex_fitted"]),
+        _fusion_row("nearest vertex, loose", found["nearest_vertex"]),
+        *_by_class("true weights given", found["true_weights"]),
+    ]
+    for count in ("1", "2"):
+        scans = "scan" if count == "1" else "scans"
+        rows += _by_class(f"{count} {scans}", found["by_scan_count"][count])
+    for count in fusion.PHOTO_COUNTS:
+        photos = "photo" if count == 1 else "photos"
+        rows += _by_class(f"{count} {photos}", found["by_photo_count"][str(count)])
+    head = ("canonical surface from", "P2S cm", "back cm", "Chamfer cm", "normals")
+    head = (*head, "P2S cm, aligned", "Chamfer cm, aligned", "normals, aligned")
+    noise = f"Disturbed poses: {found['pose_noise']['reason']}."
+    items = _subject_rows(found, lambda one: _fusion_cells(one["pipeline"]))
+    return "\n\n".join([markdown(head, rows), markdown(("subject", *head[1:]), items), noise])
+
+
+def weights_table(found: Figures) -> str:
+    """Return the table of `evaluate weights`."""
+    names = {
+        "pipeline": "",
+        "nearest vertex": "nearest_vertex_",
+        "true weights given": "true_weights_",
+        "nearest vertex on the true surface": "check_of_truth_",
+    }
+    rows = [
+        [f"{label}, {kind}" if label != "pipeline" else kind, *_weights_cells(found[key + kind])]
+        for label, key in names.items()
+        for kind in ("fitted", "loose")
+    ]
+    head = ("garments", "mean mm", "95 % mm", "99 % mm", "max mm", "L1", "edge stretch 99 %")
+    items = _subject_rows(
+        found,
+        lambda one: [
+            f"{one[row]['item']['mean_mm']:.2f} / {one[row]['item']['p95_mm']:.1f}"
+            for row in (*weights.ROWS, weights.ON_TRUTH)
+        ],
+    )
+    ways = ("subject: mean / 95 % mm", *names)
+    return "\n\n".join([markdown(head, rows), markdown(ways, items)])
+
+
+def pose_table(found: Figures) -> str:
+    """Return the table of `evaluate pose`."""
+    rows = []
+    for level in ("easy", "hard"):
+        rows += [[level, *_pose_cells(found[level])]]
+        rows += [[f"{level}, {kind}", *_pose_cells(found[level][kind])] for kind in KINDS]
+    head = ("photos", "PA-MPJPE mm", "MPJPE mm", "silhouette IoU", "limbs PA mm", "landmarks PA mm")
+    return markdown((*head, "measured", "refused"), rows)
+
+
+KINDS = ("fitted", "loose")
+
+
+def _by_class(label: str, figures: Figures) -> list[list[str]]:
+    return [_fusion_row(f"{label}, {kind}", figures[kind]) for kind in KINDS]
+
+
+def _fusion_row(label: str, figures: Figures | None) -> list[str]:
+    return [label, *_fusion_cells(figures)]
+
+
+def _fusion_cells(figures: Figures | None) -> list[str]:
+    if figures is None or "p2s_cm" not in figures:
+        return ["–"] * 7
+    aligned = figures["aligned"]
+    cells = [figures[metric] for metric in fusion.METRICS]
+    cells += [aligned[metric] for metric in ("p2s_cm", "chamfer_cm", "normal_error")]
+    return [f"{value:.3f}" for value in cells]
+
+
+def _weights_cells(figures: Figures | None) -> list[str]:
+    if figures is None:
+        return ["–"] * 6
+    cells = [f"{figures[metric]:.1f}" for metric in ("p95_mm", "p99_mm", "max_mm")]
+    return [
+        f"{figures['mean_mm']:.2f}",
+        *cells,
+        f"{figures['weight_l1']:.3f}",
+        f"{figures['edge_stretch_p99']:.2f}",
+    ]
+
+
+def _pose_cells(figures: Figures) -> list[str]:
+    counts = [str(figures["count"]), str(figures["refused"])]
+    if not figures["count"]:
+        return [*["–"] * len(pose.METRICS), *counts]
+    formats = {"silhouette_iou": ".3f"}
+    return [
+        *(format(figures[metric], formats.get(metric, ".1f")) for metric in pose.METRICS),
+        *counts,
+    ]
+
+
+def _subject_rows(found: Figures, cells: Any) -> list[list[str]]:
+    return [[name.replace("_", " "), *cells(one)] for name, one in found["subjects"].items()]
