@@ -53,7 +53,9 @@ def ssim(
         ValueError: If the mask is empty.
     """
     _check(mask)
-    first, second = (image.double().permute(2, 0, 1) for image in (predicted, truth))
+    rows, columns = (_extent(mask.any(axis)) for axis in (1, 0))  # what is farther has no share
+    mask = mask[rows, columns]
+    first, second = (image[rows, columns].double().permute(2, 0, 1) for image in (predicted, truth))
     inside = mask.double()
     products = torch.cat([first, second, first * first, second * second, first * second])
     means = _blur(products * inside) / _blur(inside[None]).clamp(min=1e-12)
@@ -68,6 +70,11 @@ def ssim(
 def _check(mask: Bool[Tensor, "H W"]) -> None:
     if not bool(mask.any()):
         raise ValueError("the mask is empty")
+
+
+def _extent(used: Bool[Tensor, " N"]) -> slice:
+    places = used.nonzero()
+    return slice(int(places[0]), int(places[-1]) + 1)
 
 
 def _blur(images: Float[Tensor, "C H W"]) -> Float[Tensor, "C H W"]:

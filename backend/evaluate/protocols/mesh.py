@@ -14,13 +14,15 @@ from backend.geometry.signed_distance import ClosestPoints, SurfaceQuery
 CM_PER_M = 100.0
 EVERYWHERE_M = 1e4
 """No two surfaces that are compared are farther apart."""
+LEAST_AREA_M2 = 1e-6
+"""Rounding gives a face of two equal corners up to 1e-7 m²."""
 EVEN_CANDIDATES = 3
 """Candidates for each point that is wanted, as in `trimesh.sample.sample_surface_even`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surface:
-    """A triangle mesh; metres. At least one face has an area."""
+    """A triangle mesh; metres."""
 
     vertices: Float[Tensor, "V 3"]
     faces: Int[Tensor, "F 3"]
@@ -30,11 +32,11 @@ class Surface:
         """Check that there is a surface.
 
         Raises:
-            ValueError: If no face has an area, or a vertex is not finite.
+            ValueError: If it has no area, or a vertex is not finite.
         """
         if not bool(self.vertices.isfinite().all()):
             raise ValueError("a vertex of the surface is not finite")
-        if len(self.faces) == 0 or not float(doubled_areas(self).sum()) > 0:
+        if not float(doubled_areas(self).sum()) > LEAST_AREA_M2:
             raise ValueError("the surface has no area")
 
 
