@@ -7,17 +7,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from backend.body.anny55 import SKIN_VERTICES, TONGUE, Anny55
 from backend.body.kinematics import bone_matrices
 from backend.geometry.skinning import pose
 from backend.synthesis.garments import Garment, fit_garment, garment_weights
+from backend.synthesis.layers import layered
+from backend.synthesis.parts import PARTS as PARTS
+from backend.synthesis.parts import Part as Part
 from backend.types import BindBody, SkinnedMesh
 
-PARTS = ("skin", "hair", "top", "bottom", "dress", "shoes", "hat", "glasses", "other")
-"""What a vertex belongs to; the index is its label. `dress` is a dress or a coat."""
+ABOVE_ALL = 1000
+"""Layer of what no garment may push."""
 EYE_COLOUR = (0.93, 0.93, 0.93)
 """sRGB of the base mesh's own eyeballs."""
 
@@ -36,24 +39,6 @@ class Outfit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
-    """One visible mesh of a person, in the bind pose."""
-
-    name: str
-    part: str
-    """One of `PARTS`: skin and eyes are `skin`, brows and lashes `hair`."""
-    vertices: Float[Tensor, "V 3"]
-    faces: Int[Tensor, "F 3"]
-    """Counter-clockwise seen from outside."""
-    weights: Float[Tensor, "V J"]
-    corner_uv: Float[Tensor, "F 3 2"]
-    """Texture coordinates, v upwards."""
-    texture: Path | None
-    colour: tuple[float, float, float]
-    """sRGB, 0 to 1; multiplies the texture."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
     """A dressed body."""
 
@@ -64,7 +49,10 @@ class Person:
 
 
 def dress(body: Anny55, shape: Float[Tensor, " B"], outfit: Outfit) -> Person:
-    """Return a body of a shape in an outfit; what the garments hide of the skin is left out."""
+    """Return a body of a shape in an outfit.
+
+    What garments hide is left out, and no layer pierces the one above it (`layers.layered`).
+    """
     bind = body.bind(shape)
     worn = sorted(outfit.garments, key=lambda garment: garment.layer)
     hidden = torch.zeros(len(bind.vertices), dtype=torch.bool, device=bind.vertices.device)
@@ -84,7 +72,8 @@ def dress(body: Anny55, shape: Float[Tensor, " B"], outfit: Outfit) -> Person:
     else:
         parts.append(_garment_part(body, bind, outfit.eyes))
     parts += [_garment_part(body, bind, garment) for garment in worn]
-    return Person(bind=bind, parents=body.parents, parts=tuple(parts))
+    layers = [0, ABOVE_ALL, *(garment.layer for garment in worn)]
+    return Person(bind=bind, parents=body.parents, parts=layered(parts, layers))
 
 
 def _base_part(body: Anny55, bind: BindBody, kept: Bool[Tensor, " Q"]) -> Part:

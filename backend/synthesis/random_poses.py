@@ -167,27 +167,14 @@ def _trunk(body: Anny55, posture: Posture, generator: torch.Generator) -> Float[
     head = torch.tensor(HEAD_SIGMA_DEG) * torch.randn(3, generator=generator)
     head[0] -= 0.6 * lean  # eyes stay near the horizon
     curl = posture.curl_deg + CURL_SIGMA_DEG * float(torch.randn((), generator=generator))
-    axes = {side: _curl_axis(body, side) for side in SIDES}
+    _, table = _rig(body)
+    degrees[table.joints[4:]] = curl * table.axes[4:]  # knees and elbows are the limbs' matter
     for joint, name in enumerate(body.joint_names):
         if name in SPINE:
             degrees[joint] = spine / len(SPINE)
         elif name in ("neck", "head"):
             degrees[joint] = head / 2
-        elif name[-1] in "123" and "thumb" not in name:
-            degrees[joint] = curl * axes[name.split("_")[0]]
     return degrees
-
-
-def _curl_axis(body: Anny55, side: str) -> Float[Tensor, " 3"]:
-    """Return the axis about which the fingers of a hand close, in the bind pose."""
-    joints, _ = _rig(body)
-    wrist, index, pinky = (
-        joints[body.joint_names.index(f"{side}_{name}")] for name in ("wrist", "index1", "pinky1")
-    )
-    along = (index + pinky) / 2 - wrist
-    across = index - pinky
-    palm = torch.linalg.cross(across, along) * (1 if side == "left" else -1)
-    return torch.nn.functional.normalize(torch.linalg.cross(along, palm), dim=0)
 
 
 def _with_flat_feet(body: Anny55, rotations: Float[Tensor, "J 3 3"]) -> Float[Tensor, "J 3 3"]:

@@ -27,9 +27,9 @@ PART_OF_SLOT = {"coat": "dress", "brows": "hair", "lashes": "hair", "eyes": "ski
 BODY_LABELS = ("top", "bottom")
 
 LAYER_OF_SLOT = {
-    "lashes": 1,
-    "brows": 1,
-    "eyes": 1,
+    "lashes": 1000,
+    "brows": 1000,
+    "eyes": 1000,
     "shoes": 5,
     "bottom": 40,
     "top": 45,
