@@ -1,0 +1,317 @@
+"""Warp kernels of the edge-driven antialias; one source for CPU and CUDA.
+
+An edge of the outline steeper than 45 degrees is met by the rows of pixel centres, a flatter one by
+the columns: each crossing lies between two neighbouring pixels. Such a row or column is called a
+line; `along` is the coordinate on it (x on a row), `across` the one from line to line. A crossing's
+record is (view, edge, rank): the rank counts the lines that one edge crosses.
+"""
+# ruff: noqa: PLR0913, PLR0917 - a kernel is launched with plain positional arguments
+
+import typing
+
+import warp as wp
+
+from backend.render.rasterizer_kernels import project
+
+
+@wp.struct
+@typing.no_type_check
+class Segment:
+    """An edge as seen, in pixels."""
+
+    kind: wp.int32
+    """0: rows cross it, 1: columns."""
+    along: wp.vec2
+    """Of its two ends."""
+    across: wp.vec2
+    first: wp.int32
+    """The first line that crosses it."""
+    stop: wp.int32
+    """The line after the last."""
+
+
+@wp.func
+@typing.no_type_check
+def segment(p: wp.vec3, q: wp.vec3, intrinsics: wp.mat33, size: wp.vec2i) -> Segment:
+    """Return an edge as the camera sees it; no line crosses it if it is not finite.
+
+    `size` are the image's rows and columns.
+    """
+    a = project(p, intrinsics)
+    b = project(q, intrinsics)
+    seen = Segment()
+    if wp.abs(b[1] - a[1]) >= wp.abs(b[0] - a[0]):
+        seen.along = wp.vec2(a[0], b[0])
+        seen.across = wp.vec2(a[1], b[1])
+    else:
+        seen.kind = 1
+        seen.along = wp.vec2(a[1], b[1])
+        seen.across = wp.vec2(a[0], b[0])
+    if wp.isfinite(a[0] + a[1]) and wp.isfinite(b[0] + b[1]):
+        low = wp.min(seen.across[0], seen.across[1]) - 0.5
+        high = wp.max(seen.across[0], seen.across[1]) - 0.5
+        lines = float(size[seen.kind])
+        seen.first = int(wp.ceil(wp.clamp(low, 0.0, lines)))
+        seen.stop = int(wp.ceil(wp.clamp(high, 0.0, lines)))
+    return seen
+
+
+@wp.func
+@typing.no_type_check
+def part_of(seen: Segment, line: int) -> float:
+    """Return where a line meets an edge: 0 at its first end, 1 at its second."""
+    return (float(line) + 0.5 - seen.across[0]) / (seen.across[1] - seen.across[0])
+
+
+@wp.func
+@typing.no_type_check
+def place_of(seen: Segment, part: float) -> float:
+    """Return that place along the line; whole numbers are pixel centres."""
+    return seen.along[0] + part * (seen.along[1] - seen.along[0]) - 0.5
+
+
+@wp.func
+@typing.no_type_check
+def pixel_of(kind: int, line: int, along: int) -> wp.vec2i:
+    """Return row and column of a pixel on a line."""
+    if kind == 0:
+        return wp.vec2i(line, along)
+    return wp.vec2i(along, line)
+
+
+@wp.func
+@typing.no_type_check
+def is_outline(p: wp.vec3, q: wp.vec3, r: wp.vec3, s: wp.vec3) -> bool:
+    """Return whether the faces p q r and p q s are seen on one side of their edge."""
+    # p x q loses all digits where the edge is short; p x (q - p) does not.
+    normal = wp.cross(p, q - p)
+    return wp.dot(normal, r - p) * wp.dot(normal, s - p) >= 0.0
+
+
+@wp.kernel(enable_backward=False)
+@typing.no_type_check
+def count_crossings(
+    vertices: wp.array2d(dtype=wp.vec3),
+    edges: wp.array2d(dtype=wp.int32),
+    opposite: wp.array2d(dtype=wp.int32),
+    cameras: wp.array(dtype=wp.mat33),
+    near_m: float,
+    rows: int,
+    columns: int,
+    counts: wp.array2d(dtype=wp.int32),
+) -> None:
+    """Write how many lines cross each edge of the outline, 0 for other edges."""
+    view, edge = wp.tid()
+    counts[view, edge] = 0
+    p = vertices[view, edges[edge, 0]]
+    q = vertices[view, edges[edge, 1]]
+    if not (p[2] > near_m and q[2] > near_m):
+        return
+    if opposite[edge, 1] >= 0:
+        r = vertices[view, opposite[edge, 0]]
+        s = vertices[view, opposite[edge, 1]]
+        if not is_outline(p, q, r, s):
+            return
+    seen = segment(p, q, cameras[view], wp.vec2i(rows, columns))
+    counts[view, edge] = seen.stop - seen.first
+
+
+@wp.func
+@typing.no_type_check
+def ordered_depth(depth: wp.array2d(dtype=wp.float32), pixel: wp.vec2i, sign: float) -> float:
+    """Return the depth, negative for the farthest layer: the lesser hides the greater."""
+    value = depth[pixel[0], pixel[1]]
+    if value == 0.0:
+        return 1.0e30
+    return sign * value
+
+
+@wp.kernel(enable_backward=False)
+@typing.no_type_check
+def keep_outermost(
+    vertices: wp.array2d(dtype=wp.vec3),
+    edges: wp.array2d(dtype=wp.int32),
+    cameras: wp.array(dtype=wp.mat33),
+    depth: wp.array3d(dtype=wp.float32),
+    sign: float,
+    behind_m: float,
+    gap_m: float,
+    records: wp.array(dtype=wp.vec3i),
+    lower_pixel: wp.array(dtype=wp.int32),
+    best: wp.array4d(dtype=wp.uint64),
+) -> None:
+    """Write the lower pixel of each crossing, -1 where it is hidden or outside.
+
+    `best` keeps for each pair of pixels the crossing farthest from the inner one's centre; the
+    inner pixel is the one whose surface hides the other's.
+    """
+    index = wp.tid()
+    record = records[index]
+    view = record[0]
+    p = vertices[view, edges[record[1], 0]]
+    q = vertices[view, edges[record[1], 1]]
+    size = wp.vec2i(depth.shape[1], depth.shape[2])
+    seen = segment(p, q, cameras[view], size)
+    line = seen.first + record[2]
+    part = part_of(seen, line)
+    place = place_of(seen, part)
+    count = size[1 - seen.kind]
+    lower = int(wp.floor(wp.clamp(place, -1.0, float(count))))
+    lower_pixel[index] = -1
+    if lower < 0 or lower + 1 >= count:
+        return
+    pixel = pixel_of(seen.kind, line, lower)
+    before = ordered_depth(depth[view], pixel, sign)
+    after = ordered_depth(depth[view], pixel_of(seen.kind, line, lower + 1), sign)
+    inner = wp.min(before, after)
+    z = sign / ((1.0 - part) / p[2] + part / q[2])
+    if inner < 1.0e29 and z <= inner + behind_m and wp.max(before, after) > z + gap_m:
+        closeness = place - float(lower)
+        if before < after:
+            closeness = 1.0 - closeness
+        lower_pixel[index] = lower
+        # The bits of positive floats have the order of the floats.
+        key = (wp.uint64(wp.cast(closeness, wp.uint32)) << wp.uint64(32)) | wp.uint64(index)
+        wp.atomic_min(best, view, seen.kind, pixel[0], pixel[1], key)
+
+
+@wp.kernel(enable_backward=False)
+@typing.no_type_check
+def drop_others(
+    vertices: wp.array2d(dtype=wp.vec3),
+    edges: wp.array2d(dtype=wp.int32),
+    cameras: wp.array(dtype=wp.mat33),
+    records: wp.array(dtype=wp.vec3i),
+    lower_pixel: wp.array(dtype=wp.int32),
+    best: wp.array4d(dtype=wp.uint64),
+) -> None:
+    """Write -1 as the lower pixel of crossings that are not the best of their pair."""
+    index = wp.tid()
+    lower = lower_pixel[index]
+    if lower < 0:
+        return
+    record = records[index]
+    view = record[0]
+    p = vertices[view, edges[record[1], 0]]
+    q = vertices[view, edges[record[1], 1]]
+    seen = segment(p, q, cameras[view], wp.vec2i(best.shape[2], best.shape[3]))
+    pixel = pixel_of(seen.kind, seen.first + record[2], lower)
+    kept = best[view, seen.kind, pixel[0], pixel[1]] & wp.uint64(0xFFFFFFFF)
+    if kept != wp.uint64(index):
+        lower_pixel[index] = -1
+
+
+@wp.kernel(enable_backward=False)
+@typing.no_type_check
+def blend_pixels(
+    vertices: wp.array2d(dtype=wp.vec3),
+    edges: wp.array2d(dtype=wp.int32),
+    cameras: wp.array(dtype=wp.mat33),
+    records: wp.array(dtype=wp.vec3i),
+    lower_pixel: wp.array(dtype=wp.int32),
+    image: wp.array4d(dtype=wp.float32),
+    blended: wp.array4d(dtype=wp.float32),
+) -> None:
+    """Move the pixel that the outline enters towards its neighbour by the share it covers.
+
+    With t from the lower pixel's centre (0) to the upper's (1): below 1/2 the lower changes by
+    (1/2 - t), else the upper by (t - 1/2)    Laine et al. 2020, section 3.6
+    """
+    index = wp.tid()
+    record = records[index]
+    view = record[0]
+    p = vertices[view, edges[record[1], 0]]
+    q = vertices[view, edges[record[1], 1]]
+    seen = segment(p, q, cameras[view], wp.vec2i(image.shape[1], image.shape[2]))
+    line = seen.first + record[2]
+    lower = lower_pixel[index]
+    t = place_of(seen, part_of(seen, line)) - float(lower)
+    changed = pixel_of(seen.kind, line, lower)
+    other = pixel_of(seen.kind, line, lower + 1)
+    if t >= 0.5:
+        changed = other
+        other = pixel_of(seen.kind, line, lower)
+    share = wp.abs(t - 0.5)
+    for channel in range(image.shape[3]):
+        there = image[view, other[0], other[1], channel]
+        here = image[view, changed[0], changed[1], channel]
+        wp.atomic_add(blended, view, changed[0], changed[1], channel, share * (there - here))
+
+
+@wp.func
+@typing.no_type_check
+def add_pixel_slope(
+    gradient: wp.array(dtype=wp.vec3), vertex: int, point: wp.vec3, slope: wp.vec2, k: wp.mat33
+) -> None:
+    """Add to a vertex what a slope of its place in the image (1 / pixel) asks of it."""
+    x = k[0, 0] * slope[0] / point[2]
+    y = (k[0, 1] * slope[0] + k[1, 1] * slope[1]) / point[2]
+    z = -(x * point[0] + y * point[1]) / point[2]
+    wp.atomic_add(gradient, vertex, wp.vec3(x, y, z))
+
+
+@wp.func
+@typing.no_type_check
+def spread_to_pixels(
+    image: wp.array3d(dtype=wp.float32),
+    blended_gradient: wp.array3d(dtype=wp.float32),
+    image_gradient: wp.array3d(dtype=wp.float32),
+    low: wp.vec2i,
+    high: wp.vec2i,
+    t: float,
+) -> float:
+    """Add what a crossing asks of its two pixels' colours, and return what it asks of t."""
+    share = 0.5 - t  # signed: what the changed pixel loses, the other one gains
+    t_gradient = float(0.0)  # noqa: UP018 - Warp: a literal is a constant, and this one changes
+    for channel in range(image.shape[2]):
+        g = blended_gradient[low[0], low[1], channel]
+        if t >= 0.5:
+            g = blended_gradient[high[0], high[1], channel]
+        wp.atomic_add(image_gradient, low[0], low[1], channel, -share * g)
+        wp.atomic_add(image_gradient, high[0], high[1], channel, share * g)
+        lower = image[low[0], low[1], channel]
+        t_gradient += g * (lower - image[high[0], high[1], channel])
+    return t_gradient
+
+
+@wp.kernel(enable_backward=False)
+@typing.no_type_check
+def spread_blend_gradients(
+    vertices: wp.array2d(dtype=wp.vec3),
+    edges: wp.array2d(dtype=wp.int32),
+    cameras: wp.array(dtype=wp.mat33),
+    records: wp.array(dtype=wp.vec3i),
+    lower_pixel: wp.array(dtype=wp.int32),
+    image: wp.array4d(dtype=wp.float32),
+    blended_gradient: wp.array4d(dtype=wp.float32),
+    image_gradient: wp.array4d(dtype=wp.float32),
+    vertex_gradient: wp.array2d(dtype=wp.vec3),
+) -> None:
+    """Add the gradients of `blend_pixels`; `image_gradient` starts as the blended one's.
+
+    With g from the changed pixel, t gets g . (lower - upper); from t to the edge's ends, where the
+    line meets it at a part m: (1 - m) and m, and the edge's own slope across the lines.
+    """
+    index = wp.tid()
+    record = records[index]
+    view = record[0]
+    i = edges[record[1], 0]
+    j = edges[record[1], 1]
+    p = vertices[view, i]
+    q = vertices[view, j]
+    seen = segment(p, q, cameras[view], wp.vec2i(image.shape[1], image.shape[2]))
+    line = seen.first + record[2]
+    lower = lower_pixel[index]
+    part = part_of(seen, line)
+    t = place_of(seen, part) - float(lower)
+    low = pixel_of(seen.kind, line, lower)
+    high = pixel_of(seen.kind, line, lower + 1)
+    t_gradient = spread_to_pixels(
+        image[view], blended_gradient[view], image_gradient[view], low, high, t
+    )
+    tilt = (seen.along[1] - seen.along[0]) / (seen.across[1] - seen.across[0])
+    slope = t_gradient * wp.vec2(1.0, -tilt)
+    if seen.kind == 1:
+        slope = t_gradient * wp.vec2(-tilt, 1.0)
+    add_pixel_slope(vertex_gradient[view], i, p, (1.0 - part) * slope, cameras[view])
+    add_pixel_slope(vertex_gradient[view], j, q, part * slope, cameras[view])
