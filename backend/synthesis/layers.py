@@ -37,10 +37,12 @@ class LayerSettings:
     """Nearer than this below a garment, it moves with the garment."""
     clearance_m: float = 0.003
     """Least distance below a garment."""
-    folded_m: float = 0.01
-    """Within this, the inner side of a garment of two sheets counts too."""
     facing: float = 0.2
     """Least cosine between the normals of both layers."""
+    upright: float = 0.7
+    """Least cosine between the garment's normal and the way to it: beyond an edge it is small."""
+    touching_m: float = 0.002
+    """Nearer than this, the way to a garment has no direction."""
 
 
 DEFAULT = LayerSettings()
@@ -100,13 +102,12 @@ def cover_of(inner: Part, outer: Part, settings: LayerSettings = DEFAULT) -> Cov
     across = torch.linalg.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     normals = torch.nn.functional.normalize(across, dim=1)
     facing = (normals * vertex_normals(inner.vertices, inner.faces)).sum(1)
-    is_folded = (facing < -settings.facing) & (closest.distance < settings.folded_m)
-    normals = torch.where(is_folded[:, None], -normals, normals)
     gap_m = ((points - inner.vertices) * normals).sum(1)
     is_edge = edge_vertices(outer.vertices, faces)
     at_edge = interpolate_at(closest, faces, is_edge.to(points)[:, None])[:, 0] > 1 - 1e-3
     edge_m = nearest_vertices(points, outer.vertices[is_edge], 1, 10.0).distance[:, 0]
-    is_covered = closest.found & ~at_edge & ((facing > settings.facing) | is_folded)
+    is_above = gap_m.abs() > settings.upright * closest.distance - settings.touching_m
+    is_covered = closest.found & ~at_edge & is_above & (facing > settings.facing)
     return Cover(
         is_covered=is_covered & (gap_m > -settings.outside_m),
         gap_m=gap_m,

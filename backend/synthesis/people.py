@@ -58,7 +58,7 @@ def dress(body: Anny55, shape: Float[Tensor, " B"], outfit: Outfit) -> Person:
     hidden = torch.zeros(len(bind.vertices), dtype=torch.bool, device=bind.vertices.device)
     for garment in worn:
         hidden[garment.hidden_ids] = True
-    skin = (body.quads[:, 0] < SKIN_VERTICES) & ~hidden[body.quads].any(dim=1)
+    skin = (body.quads[:, 0] < SKIN_VERTICES) & ~hidden[body.quads].all(dim=1)
     parts = [
         replace(
             _base_part(body, bind, skin),
