@@ -11,15 +11,19 @@ from functools import lru_cache
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from backend.body.anny55 import Anny55
 from backend.body.hinges import Hinges, hinges
-from backend.body.kinematics import matrix_from_axis_angle
+from backend.body.kinematics import bone_matrices, matrix_from_axis_angle
 from backend.body.limb_pose import limb_pose
+from backend.synthesis.contact import with_arms_clear
+from backend.synthesis.people import Outfit, Person, dress
 
 Aim = tuple[float, float]
 """forward and out, degrees."""
-SIDES = ("left", "right")
+SIGNS = {"left": 1.0, "right": -1.0}
+SIDES = tuple(SIGNS)
 SPINE = ("spine1", "spine2", "spine3")
 
 
@@ -42,6 +46,10 @@ class Posture:
     has_flat_feet: bool = True
     curl_deg: float = 8.0
     """Of each finger joint beyond the relaxed hand."""
+    hands: Aim | None = None
+    """Where the hands point, palms to the body; None = along the forearms."""
+    legs_apart: bool = False
+    """A skirt would have to fold: not for those who wear one."""
 
 
 def _limb(upper: Aim, lower: Aim) -> Limb:
@@ -61,12 +69,20 @@ POSTURES: dict[str, Posture] = {
     "arms_up": Posture(legs=_both((2, 9), (-2, 8)), arms=_both((168, 25), (174, 8))),
     "t_pose": Posture(legs=_STANDING, arms=_both((80, 82), (85, 80))),
     "walking": Posture(
+        legs_apart=True,
         legs=(_limb((24, 2), (8, 2)), _limb((-14, 2), (-32, 2))),
         arms=(_limb((-22, 16), (0, 14)), _limb((22, 16), (48, 8))),
         lean_deg=5,
         has_flat_feet=False,
     ),
+    "strolling": Posture(
+        legs=(_limb((9, 3), (2, 3)), _limb((-5, 3), (-16, 3))),
+        arms=(_limb((-12, 17), (6, 15)), _limb((12, 17), (32, 10))),
+        lean_deg=3,
+        has_flat_feet=False,
+    ),
     "running": Posture(
+        legs_apart=True,
         legs=(_limb((58, 3), (-28, 2)), _limb((-18, 3), (-74, 3))),
         arms=(_limb((-42, 18), (44, 6)), _limb((34, 16), (124, -4))),
         lean_deg=14,
@@ -74,18 +90,24 @@ POSTURES: dict[str, Posture] = {
         curl_deg=35,
     ),
     "sitting": Posture(
-        legs=_both((84, 9), (2, 4)), arms=_both((24, 14), (74, -2)), lean_deg=4, curl_deg=4
+        legs_apart=True,
+        legs=_both((84, 9), (2, 4)),
+        arms=_both((24, 14), (74, -2)),
+        lean_deg=4,
+        curl_deg=4,
     ),
     "crossed_legs": Posture(
+        legs_apart=True,
         legs=(_limb((66, 58), (44, -62)), _limb((66, 58), (12, -60))),
         arms=_both((30, 26), (62, 20)),
         lean_deg=12,
         has_flat_feet=False,
     ),
     "squatting": Posture(
-        legs=_both((92, 22), (-26, 10)), arms=_both((62, 16), (86, 4)), lean_deg=26
+        legs_apart=True, legs=_both((92, 22), (-26, 10)), arms=_both((62, 16), (86, 4)), lean_deg=26
     ),
     "lunging": Posture(
+        legs_apart=True,
         legs=(_limb((66, 5), (-4, 4)), _limb((-24, 5), (-42, 4))),
         arms=_both((4, 34), (20, 30)),
         has_flat_feet=False,
@@ -94,9 +116,15 @@ POSTURES: dict[str, Posture] = {
     "reaching": Posture(
         legs=_STANDING, arms=(_limb((82, 10), (90, 4)), _limb((62, 14), (84, 0))), lean_deg=10
     ),
-    "hands_on_hips": Posture(legs=_both((2, 8), (-2, 7)), arms=_both((-18, 48), (36, -50))),
+    "hands_on_hips": Posture(
+        legs=_both((2, 8), (-2, 7)), arms=_both((-24, 44), (26, -34)), hands=(62, -22), curl_deg=14
+    ),
 }
 POSES: tuple[str, ...] = tuple(POSTURES)
+POSES_IN_SKIRTS: tuple[str, ...] = tuple(
+    name for name, posture in POSTURES.items() if not posture.legs_apart
+)
+"""Skinning cannot fold a skirt between the thighs: in other poses they stick out of it."""
 
 AIM_SIGMA_DEG = 5.0
 """Variation of each bone's direction."""
@@ -107,26 +135,60 @@ SPINE_SIGMA_DEG = (0.0, 6.0, 4.0)
 """Twist and side bend of the whole trunk."""
 CURL_SIGMA_DEG = 6.0
 
+CROTCH_M = 0.15
+"""Below the hip joints, where trousers part."""
+SHARED = 0.08
+"""Share of both thighs in a vertex that spans their gap."""
+
 DEFORMATION_SEED = 20260
 DEFORMATION_SIGMA_DEG = {"hip": 30.0, "shoulder": 30.0, "knee": 27.0, "elbow": 27.0}
 OTHER_SIGMA_DEG = 10.0
 
 
-def random_rotations(body: Anny55, seed: int, name: str | None = None) -> Float[Tensor, "J 3 3"]:
+def random_rotations(
+    body: Anny55, seed: int, name: str | None = None, *, person: Person | None = None
+) -> Float[Tensor, "J 3 3"]:
     """Return a varied pose, always the same for a seed; the pelvis is the identity.
 
     Args:
-        body: Its mean shape says where the limbs are.
+        body: The body model.
         seed: Any number.
-        name: One of `POSES`; None draws one.
+        name: One of `POSES`; None draws one that the person's clothes allow.
+        person: Whose arms have to stay out of whose trunk; None = the naked mean body.
 
     Returns:
         Rotations relative to parent and bind pose, body axes.
     """
     generator = torch.Generator().manual_seed(seed)
+    someone = person or _naked(body)
     if name is None:
-        name = POSES[int(torch.randint(len(POSES), (), generator=generator))]
-    return posed(body, POSTURES[name], generator)
+        names = POSES_IN_SKIRTS if wears_skirt(body, someone) else POSES
+        name = names[int(torch.randint(len(names), (), generator=generator))]
+    posture = POSTURES[name]
+    rotations = posed(body, posture, generator)
+    return with_arms_clear(
+        someone, body.joint_names, rotations, is_touching=posture.hands is not None
+    )
+
+
+def wears_skirt(body: Anny55, person: Person) -> bool:
+    """Tell whether cloth spans the gap between the thighs: some of it follows both."""
+    legs = [body.joint_names.index(f"{side}_hip") for side in SIDES]
+    cloth = [part for part in person.parts if part.part in ("bottom", "dress")]
+    knee = person.bind.joints[body.joint_names.index("left_knee"), 1]
+    hip = person.bind.joints[legs[0], 1]
+    for part in cloth:
+        height = part.vertices[:, 1]
+        between = (height > knee) & (height < hip - CROTCH_M)
+        if bool((part.weights[between][:, legs].amin(dim=1) > SHARED).any()):
+            return True
+    return False
+
+
+@lru_cache(maxsize=4)
+def _naked(body: Anny55) -> Person:
+    outfit = Outfit(garments=(), eyes=None, skin_colour=(1.0, 1.0, 1.0), skin_texture=None)
+    return dress(body, body.mean_shape, outfit)
 
 
 def posed(body: Anny55, posture: Posture, generator: torch.Generator) -> Float[Tensor, "J 3 3"]:
@@ -141,6 +203,8 @@ def posed(body: Anny55, posture: Posture, generator: torch.Generator) -> Float[T
     rotations = matrix_from_axis_angle(vectors)
     if posture.has_flat_feet:
         rotations = _with_flat_feet(body, rotations)
+    if posture.hands is not None:
+        rotations = _with_hands(body, rotations, posture.hands)
     return rotations
 
 
@@ -184,6 +248,34 @@ def _with_flat_feet(body: Anny55, rotations: Float[Tensor, "J 3 3"]) -> Float[Te
         hip, knee, ankle = (body.joint_names.index(f"{side}_{j}") for j in ("hip", "knee", "ankle"))
         rotations[ankle] = (rotations[hip] @ rotations[knee]).mT
     return rotations
+
+
+def _with_hands(
+    body: Anny55, rotations: Float[Tensor, "J 3 3"], aim: Aim
+) -> Float[Tensor, "J 3 3"]:
+    """Turn the wrists so that the hands point along an aim, their palms towards the body."""
+    joints, _ = _rig(body)
+    bones = bone_matrices(joints, body.parents, rotations)
+    aims = directions(torch.tensor([aim]).expand(4, 2, 2))[:2, 0]
+    rotations = rotations.clone()
+    for direction, (side, sign) in zip(aims, SIGNS.items(), strict=True):
+        wrist, elbow, middle, index, pinky = (
+            body.joint_names.index(f"{side}_{name}")
+            for name in ("wrist", "elbow", "middle1", "index1", "pinky1")
+        )
+        along = joints[middle] - joints[wrist]
+        palm = sign * torch.linalg.cross(along, joints[index] - joints[pinky])
+        inwards = joints.new_tensor([-sign, 0.0, 0.0])
+        turned = _frame(direction, inwards) @ _frame(along, palm).mT
+        rotations[wrist] = bones[elbow, :3, :3].mT @ turned
+    return rotations
+
+
+def _frame(first: Float[Tensor, " 3"], second: Float[Tensor, " 3"]) -> Float[Tensor, "3 3"]:
+    """Return right-handed axes as columns: the first vector, the second's part across, the rest."""
+    first = normalize(first, dim=0)
+    across = normalize(second - (second @ first) * first, dim=0)
+    return torch.stack([first, across, torch.linalg.cross(first, across)], dim=-1)
 
 
 def deformation_poses(body: Anny55, count: int = 32) -> Float[Tensor, "P J 3 3"]:

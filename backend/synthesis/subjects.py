@@ -37,8 +37,8 @@ class Casting:
     seed: int
     items: tuple[str, ...]
     """Names in the wardrobe; brows, lashes and eyes come on top."""
-    last_pose: str
-    """After A-pose, arms up, and walking or running."""
+    poses: tuple[str, ...]
+    """After A-pose and arms up; a skirt cannot sit or run (`POSES_IN_SKIRTS`)."""
 
 
 FACE = ("eyelashes01", "high-poly")
@@ -48,56 +48,56 @@ CASTINGS: dict[str, Casting] = {
         wearer="male",
         seed=11,
         items=("male_casualsuit06", "shoes05", "short02", "eyebrow001"),
-        last_pose="sitting",
+        poses=("running", "sitting"),
     ),
     "suit": Casting(
         kind="fitted",
         wearer="male",
         seed=12,
         items=("male_elegantsuit01", "shoes03", "short04", "eyebrow002"),
-        last_pose="hands_on_hips",
+        poses=("walking", "hands_on_hips"),
     ),
     "sportswear": Casting(
         kind="fitted",
         wearer="female",
         seed=13,
         items=("female_sportsuit01", "shoes06", "short03", "eyebrow003"),
-        last_pose="sitting",
+        poses=("running", "sitting"),
     ),
     "top_and_jeans": Casting(
         kind="fitted",
         wearer="female",
         seed=14,
         items=("VNeckTop", "Tightjeans", "shoes02", "bob02", "eyebrow004"),
-        last_pose="hands_on_hips",
+        poses=("running", "hands_on_hips"),
     ),
     "dress": Casting(
         kind="loose",
         wearer="female",
         seed=15,
         items=("TubeDress", "shoes03", "bob01", "eyebrow005"),
-        last_pose="sitting",
+        poses=("strolling", "hands_on_hips"),
     ),
     "coat": Casting(
         kind="loose",
         wearer="female",
         seed=16,
         items=("Coat", "Tightjeans", "shoes04", "short03", "eyebrow006"),
-        last_pose="hands_on_hips",
+        poses=("strolling", "hands_on_hips"),
     ),
     "skirt": Casting(
         kind="loose",
         wearer="female",
         seed=17,
         items=("VNeckTop", "JeansSkirt", "shoes01", "bob02", "eyebrow007"),
-        last_pose="sitting",
+        poses=("strolling", "hands_on_hips"),
     ),
     "long_hair": Casting(
         kind="loose",
         wearer="female",
         seed=18,
         items=("long01", "female_sportsuit01", "shoes05", "eyebrow008"),
-        last_pose="hands_on_hips",
+        poses=("walking", "hands_on_hips"),
     ),
 }
 SUBJECTS: tuple[str, ...] = tuple(CASTINGS)
@@ -122,9 +122,8 @@ def subject(body: Anny55, name: str, makehuman: Path) -> Subject:
     shape = random_shape(body, generator, wearer=casting.wearer)
     items = [named(item) for item in (*casting.items, *FACE)]
     person = dress(body, shape, outfit_of(body, shape, items, makehuman, generator=generator))
-    moving = "running" if casting.kind == "fitted" else "walking"
-    poses = ("a_pose", "arms_up", moving, casting.last_pose)
-    rotations = [random_rotations(body, casting.seed, pose) for pose in poses]
+    poses = ("a_pose", "arms_up", *casting.poses)
+    rotations = [random_rotations(body, casting.seed, pose, person=person) for pose in poses]
     return Subject(
         name=name,
         kind=casting.kind,
