@@ -19,6 +19,7 @@ from backend.body.kinematics import camera_from_bind, moved_joints
 from backend.evaluate.truth import save
 from backend.files.png import eight_bits
 from backend.render.preview import look_at
+from backend.synthesis.cameras import FILM_DIAGONAL_MM
 from backend.synthesis.people import Person, pose_part
 from backend.synthesis.random_poses import POSES, random_rotations
 from backend.synthesis.renders import random_light, render
@@ -30,7 +31,6 @@ EASY, HARD = "easy", "hard"
 STANDING = ("standing", "a_pose", "walking", "hands_on_hips")
 """Poses of easy photos."""
 FOCAL_35MM_TAG, EXIF_FOLDER = 0xA405, 0x8769
-FILM_DIAGONAL_MM = math.hypot(36, 24)
 TRUE_POSES = "truth.npz"
 
 
@@ -183,30 +183,30 @@ def aimed(
 
 
 def background(draw: np.random.Generator, size_px: tuple[int, int]) -> Float[np.ndarray, "H W 3"]:
-    """Return a picture of a wall, a floor, blots and boxes; sRGB, 0 to 1."""
+    """Return a picture of a wall, a floor, boxes and blots of light; sRGB, 0 to 1."""
     width, height = size_px
     rows, columns = np.mgrid[:height, :width]
-    wall, floor = draw.uniform(0.15, 0.95, (2, 3))
     horizon = draw.uniform(0.55, 0.85) * height
-    image = np.where((rows > horizon)[..., None], floor, wall)
+    image = np.where((rows > horizon)[..., None], _colour(draw), _colour(draw))
     for _ in range(draw.integers(2, 9)):
         left, top = draw.uniform(-0.2, 0.9, 2) * (width, height)
         across, down = draw.uniform(0.05, 0.5, 2) * (width, height)
         inside = (abs(columns - left) < across / 2) & (abs(rows - top) < down / 2)
-        image[inside] = draw.uniform(0, 1, 3)
-    image = image + _blots(draw, size_px, 6, 0.25) + _blots(draw, size_px, 60, 0.12)
-    return image.clip(0, 1)
+        image[inside] = _colour(draw)
+    brightness = 1 + _blots(draw, size_px, 6, 0.3) + _blots(draw, size_px, 80, 0.15)
+    return (image * brightness[..., None]).clip(0, 1)
+
+
+def _colour(draw: np.random.Generator) -> Float[np.ndarray, " 3"]:
+    """Return a colour of things: most are rather grey."""
+    return draw.uniform(0.1, 0.9) + draw.uniform(-1, 1, 3) * draw.uniform(0.0, 0.25)
 
 
 def _blots(
     draw: np.random.Generator, size_px: tuple[int, int], cells: int, most: float
-) -> Float[np.ndarray, "H W 3"]:
-    coarse = draw.uniform(-most, most, (cells, cells, 3)).astype(np.float32)
-    channels = [
-        np.asarray(Image.fromarray(coarse[..., c]).resize(size_px, Image.Resampling.BICUBIC))
-        for c in range(3)
-    ]
-    return np.stack(channels, axis=-1).astype(np.float64)
+) -> Float[np.ndarray, "H W"]:
+    coarse = Image.fromarray(draw.uniform(-most, most, (cells, cells)).astype(np.float32))
+    return np.asarray(coarse.resize(size_px, Image.Resampling.BICUBIC)).astype(np.float64)
 
 
 def jpeg(image: UInt8[np.ndarray, "H W 3"], settings: PhotographSettings) -> bytes:

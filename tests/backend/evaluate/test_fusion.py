@@ -1,0 +1,63 @@
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from backend.evaluate import fusion, tables
+from backend.evaluate.truth import read_truth
+from shared.types import Avatar
+
+
+def row(value: float) -> dict[str, Any]:
+    figures = dict.fromkeys(fusion.METRICS, value)
+    return {**figures, "aligned": figures}
+
+
+def subject(value: float) -> dict[str, Any]:
+    photos = [f"photos_{count}" for count in fusion.PHOTO_COUNTS]
+    return {name: row(value) for name in (*fusion.ROWS, *photos)}
+
+
+ROWS = {"suit": subject(1.0), "jeans": subject(2.0), "dress": subject(6.0)}
+KINDS = {"suit": "fitted", "jeans": "fitted", "dress": "loose"}
+
+
+def test_the_truth_itself_has_no_error(subject_folder: Path) -> None:
+    truth = read_truth(subject_folder)
+    found = fusion.compared(truth.surface, truth)
+    errors = [found["p2s_cm"], found["normal_error"], found["aligned"]["chamfer_cm"]]
+    assert errors == pytest.approx([0, 0, 0], abs=1e-3)
+
+
+def test_classes_are_averaged_apart() -> None:
+    found = fusion.summary(ROWS, KINDS)
+    assert (found["fitted"]["p2s_cm"], found["loose"]["p2s_cm"]) == (1.5, 6.0)
+    assert found["nearest_vertex"]["chamfer_cm"] == 6.0
+    assert found["true_weights"]["p2s_cm"] == found["by_photo_count"]["8"]["p2s_cm"] == 3.0
+
+
+def test_refused_photos_are_left_out_of_the_mean_and_counted() -> None:
+    rows = {**ROWS, "jeans": {**ROWS["jeans"], "photos_1": {"refused": "Nobody is seen."}}}
+    found = fusion.summary(rows, KINDS)["by_photo_count"]["1"]
+    assert (found["fitted"]["p2s_cm"], found["fitted"]["count"], found["count"]) == (1.0, 1, 2)
+
+
+def test_what_is_not_measured_has_no_number() -> None:
+    noise = fusion.summary(ROWS, KINDS)["pose_noise"]
+    assert noise["recovered"] is noise["joint_error_mm"] is None
+    assert "not measured" in noise["reason"]
+
+
+def test_a_class_without_subjects_is_a_gap_in_the_table() -> None:
+    only = {"suit": ROWS["suit"]}
+    table = tables.fusion_table(fusion.summary(only, KINDS))
+    assert "| loose | – | – |" in table
+    assert "| fitted | 1.000 |" in table
+
+
+def test_the_pelvis_of_an_avatar_is_laid_on_the_true_one(box_avatar: Avatar) -> None:
+    surface = fusion.in_body_frame(box_avatar, torch.tensor([0.0, 1.0, 0.0]))
+    heights = surface.vertices[:, 1].numpy()
+    np.testing.assert_allclose([heights.min(), heights.max()], [0.2, 1.8], atol=1e-6)
