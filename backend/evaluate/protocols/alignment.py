@@ -15,7 +15,7 @@ from backend.evaluate.protocols.mesh import (
 from backend.geometry.nearest import interpolate_at
 from backend.geometry.signed_distance import SurfaceQuery
 
-ICP_SAMPLES = 5000
+ICP_SAMPLES = 2000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +77,7 @@ def icp(
     fixed: Surface,
     generator: torch.Generator,
     *,
-    max_iterations: int = 50,
+    max_iterations: int = 200,
     tolerance_m: float = 1e-6,
 ) -> Surface:
     """Return the moving surface, rotated and shifted onto the fixed one.
@@ -89,7 +89,7 @@ def icp(
         moving: Roughly in place already: the nearest minimum is found.
         fixed: Metres, the same frame.
         generator: Draws the samples.
-        max_iterations: After these it ends in any case.
+        max_iterations: After these it ends in any case; a smooth body turned by 6 degrees takes 150.
         tolerance_m: It ends once the root-mean-square distance falls by less.
     """
     query = SurfaceQuery(fixed.vertices, fixed.faces)

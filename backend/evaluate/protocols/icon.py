@@ -39,7 +39,7 @@ def icon(predicted: Surface, truth: Surface, *, seed: int = 0) -> Icon:
     triangles. Normals: the sum over the yaws 0, 180, 90 and 270 degrees of the mean over all 512²
     pixels of |n - n*|², n = (normal + 1) / 2 in the view's frame, background 0 and counted; the
     centre of the truth's bounding box is in the middle and ±1 m are seen (the paper's frame of a
-    person of 180 cm): what is farther out, like hands above the head, is cut off in both.
+    person of 180 cm): what is farther out, as with the arms up, is cut off in both.
 
     Args:
         predicted: Body frame, metres.
