@@ -89,7 +89,7 @@ def icp(
         moving: Roughly in place already: the nearest minimum is found.
         fixed: Metres, the same frame.
         generator: Draws the samples.
-        max_iterations: After these it ends in any case; a smooth body turned by 6 degrees takes 150.
+        max_iterations: It ends after these; a smooth body turned by 6 degrees takes 150.
         tolerance_m: It ends once the root-mean-square distance falls by less.
     """
     query = SurfaceQuery(fixed.vertices, fixed.faces)
