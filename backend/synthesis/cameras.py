@@ -76,7 +76,9 @@ def random_camera(
     free = half * distance_m - place[:, :2].abs().amax(0)
     wanted = points.new_tensor([2 * draws[5] - 1, 2 * draws[6] - 1]) * settings.shift
     place[:, :2] += wanted * free.clamp_min(0)
-    distance_m = _distance_m(place, half * fill, settings.closest_m)
+    # A shift of things at several depths may push the nearest of them out of the frame.
+    inside = half * (1 + fill) / 2
+    distance_m = torch.maximum(distance_m, _distance_m(place, inside, settings.closest_m))
     translation = place[0] - turned[0]
     translation[2] += distance_m
     camera_from_body = torch.eye(4).to(points)

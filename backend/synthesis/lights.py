@@ -33,14 +33,14 @@ class Light:
 class LightSettings:
     """Ranges of random lights; amounts of light on a white surface, white = 1."""
 
-    brightness: tuple[float, float] = (0.6, 0.95)
+    brightness: tuple[float, float] = (0.75, 1.1)
     """Mean over all directions of the surface: the camera's automatic exposure."""
-    key_share: tuple[float, float] = (0.15, 0.55)
+    key_share: tuple[float, float] = (0.15, 0.5)
     """Of a window, lamp or the sun in the whole."""
     key_height_deg: tuple[float, float] = (5.0, 70.0)
     bounce_share: tuple[float, float] = (0.05, 0.25)
     """Of the ground in the whole; the rest is sky or ceiling."""
-    sky_spread: float = 0.25
+    sky_spread: float = 0.5
     """Share of the sky's light that comes from all sides alike."""
     tint: float = 0.12
     """Greatest excess of red or blue of the key; the sky has half the opposite."""
