@@ -72,7 +72,6 @@ def evaluate(task: Task, say: Callable[[str], None]) -> str:
     kinds = {name: CASTINGS[name].kind for name in names}
     found = MODULES[task.benchmark].summary(rows, kinds)
     found["seconds"] = time.perf_counter() - start
-    found["subject_seconds"] = {name: row["seconds"] for name, row in rows.items()}
     if task.json is not None:
         task.json.write_text(json.dumps(found, indent=1) + "\n")
     return f"{TABLES[task.benchmark](found)}\n\n{found['seconds']:.0f} s"
@@ -145,9 +144,10 @@ def _row(task: Task, name: str) -> dict[str, Any]:
     file = result_file(place, task.benchmark, name, *SOURCES[task.benchmark])
 
     def measure() -> dict[str, Any]:
-        start = time.perf_counter()
+        start, processor = time.perf_counter(), time.process_time()
         row = MODULES[task.benchmark].measure(place, name)
-        return {**row, "seconds": time.perf_counter() - start}
+        spent = {"seconds": time.perf_counter() - start}
+        return {**row, **spent, "processor_seconds": time.process_time() - processor}
 
     return store.kept(file, measure)
 

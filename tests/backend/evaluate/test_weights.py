@@ -41,8 +41,9 @@ def test_a_loose_subject_is_measured_on_its_loose_garment() -> None:
 
 
 def test_means_are_averaged_and_maxima_are_not() -> None:
-    rows = {name: dict.fromkeys((*weights.ROWS, weights.ON_TRUTH), figures(value))
-            for name, value in (("suit", 1.0), ("jeans", 3.0), ("dress", 6.0))}  # fmt: skip
+    names: list[str] = [*weights.ROWS, weights.ON_TRUTH]
+    values = {"suit": 1.0, "jeans": 3.0, "dress": 6.0}
+    rows = {name: dict.fromkeys(names, figures(value)) for name, value in values.items()}
     found = weights.summary(rows, {"suit": "fitted", "jeans": "fitted", "dress": "loose"})
     assert (found["fitted"]["mean_mm"], found["fitted"]["max_mm"]) == (2.0, 3.0)
     assert found["nearest_vertex_loose"]["p95_mm"] == 6.0
