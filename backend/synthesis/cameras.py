@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from backend.body.kinematics import matrix_from_axis_angle
@@ -60,34 +60,8 @@ def random_camera(
     Returns:
         `camera_from_body`, and the camera.
     """
-    generator = torch.Generator().manual_seed((seed << 8) + STREAM)
-    draws = torch.rand(7, generator=generator, dtype=torch.float64).tolist()
-    rotation = _orientation(2 * math.pi * draws[0], draws[1], draws[2], settings).to(points)
-    nearest, farthest = (math.log(focal) for focal in settings.focal_mm)
-    focal_mm = math.exp(nearest + (farthest - nearest) * draws[3])
-    width, height = size_px
-    focal_px = focal_mm / FILM_DIAGONAL_MM * math.hypot(width, height)
-    half = points.new_tensor([width / 2, height / 2]) / focal_px
-    fill = _between(settings.fill, draws[4])
-    turned = points @ rotation.T
-    middle = (turned.amin(0) + turned.amax(0)) / 2
-    place = turned - middle
-    distance_m = _distance_m(place, half * fill, settings.closest_m)
-    free = half * distance_m - place[:, :2].abs().amax(0)
-    wanted = points.new_tensor([2 * draws[5] - 1, 2 * draws[6] - 1]) * settings.shift
-    place[:, :2] += wanted * free.clamp_min(0)
-    # A shift of things at several depths may push the nearest of them out of the frame.
-    inside = half * (1 + fill) / 2
-    distance_m = torch.maximum(distance_m, _distance_m(place, inside, settings.closest_m))
-    translation = place[0] - turned[0]
-    translation[2] += distance_m
-    camera_from_body = torch.eye(4).to(points)
-    camera_from_body[:3, :3] = rotation
-    camera_from_body[:3, 3] = translation
-    intrinsics = [[focal_px, 0, width / 2], [0, focal_px, height / 2], [0, 0, 1]]
-    return camera_from_body, Camera(
-        intrinsics=torch.tensor(intrinsics).to(points), width=width, height=height
-    )
+    is_framed = torch.ones(len(points), dtype=torch.bool, device=points.device)
+    return _framing(seed, points, is_framed, size_px=size_px, settings=settings)
 
 
 def random_partial_camera(
@@ -101,35 +75,76 @@ def random_partial_camera(
 
     Args, returned values: as `random_camera`.
     """
-    generator = torch.Generator().manual_seed((seed << 8) + BAND_STREAM)
-    draws = torch.rand(2, generator=generator, dtype=torch.float64).tolist()
+    draws = _draws(seed, BAND_STREAM, 2)
     height = points[:, 1]
     lowest, whole_m = float(height.min()), float(height.max() - height.min())
     share = _between(settings.band, draws[0])
     start = lowest + whole_m * (1 - share) * draws[1]
-    inside = (height >= start) & (height <= start + share * whole_m)
-    return random_camera(seed, points[inside], size_px=size_px, settings=settings)
+    is_framed = (height >= start) & (height <= start + share * whole_m)
+    return _framing(seed, points, is_framed, size_px=size_px, settings=settings)
+
+
+def _framing(
+    seed: int,
+    points: Float[Tensor, "N 3"],
+    is_framed: Bool[Tensor, " N"],
+    *,
+    size_px: tuple[int, int],
+    settings: CameraSettings,
+) -> tuple[Float[Tensor, "4 4"], Camera]:
+    """Return a camera that has some of the points in its frame and none of them too close."""
+    draws = _draws(seed, STREAM, 7)
+    rotation = _orientation(draws[:3], settings).to(points)
+    shortest, longest = (math.log(focal) for focal in settings.focal_mm)
+    focal_mm = math.exp(_between((shortest, longest), draws[3]))
+    focal_px = focal_mm / FILM_DIAGONAL_MM * math.hypot(*size_px)
+    fill = _between(settings.fill, draws[4])
+    half = points.new_tensor(size_px) / 2 / focal_px
+    turned = points @ rotation.T
+    framed = turned[is_framed]
+    middle = (framed.amin(0) + framed.amax(0)) / 2
+    distance_m = _distance_m(framed - middle, half * fill)
+    free = half * distance_m - (framed - middle)[:, :2].abs().amax(0)
+    wanted = points.new_tensor([2 * draw - 1 for draw in draws[5:]]) * settings.shift
+    shift = torch.cat([wanted * free.clamp_min(0), free.new_zeros(1)]) - middle
+    # A shift of things at several depths may push the nearest of them out of the frame.
+    distance_m = torch.maximum(distance_m, _distance_m(framed + shift, half * (1 + fill) / 2))
+    distance_m = torch.maximum(distance_m, settings.closest_m - (turned + shift)[:, 2].min())
+    camera_from_body = torch.eye(4).to(points)
+    camera_from_body[:3, :3] = rotation
+    camera_from_body[:3, 3] = shift
+    camera_from_body[2, 3] += distance_m
+    width, height = size_px
+    intrinsics = [[focal_px, 0, width / 2], [0, focal_px, height / 2], [0, 0, 1]]
+    return camera_from_body, Camera(
+        intrinsics=torch.tensor(intrinsics).to(points), width=width, height=height
+    )
+
+
+def _draws(seed: int, stream: int, count: int) -> list[float]:
+    """Return evenly spread random numbers, 0 to 1."""
+    generator = torch.Generator().manual_seed((seed << 8) + stream)
+    return torch.rand(count, generator=generator, dtype=torch.float64).tolist()
 
 
 def _between(limits: tuple[float, float], share: float) -> float:
     return limits[0] + (limits[1] - limits[0]) * share
 
 
-def _orientation(
-    yaw_rad: float, pitch_draw: float, roll_draw: float, settings: CameraSettings
-) -> Float[Tensor, "3 3"]:
-    """Return the rotation from body axes to camera axes; yaw 0 sees the front."""
-    pitch = math.radians(_between(settings.pitch_deg, pitch_draw))
-    roll = math.radians(_between(settings.roll_deg, roll_draw))
+def _orientation(draws: list[float], settings: CameraSettings) -> Float[Tensor, "3 3"]:
+    """Return the rotation from body axes to camera axes, of draws for yaw, pitch and roll."""
+    yaw = 2 * math.pi * draws[0]  # 0 sees the front
+    pitch = math.radians(_between(settings.pitch_deg, draws[1]))
+    roll = math.radians(_between(settings.roll_deg, draws[2]))
     flat = math.cos(pitch)
-    eye = torch.tensor([flat * math.sin(yaw_rad), math.sin(pitch), flat * math.cos(yaw_rad)])
+    eye = torch.tensor([flat * math.sin(yaw), math.sin(pitch), flat * math.cos(yaw)])
     level = look_at(eye.double(), torch.zeros(3).double())[:3, :3]
     return matrix_from_axis_angle(torch.tensor([0.0, 0.0, roll]).double()) @ level
 
 
-def _distance_m(
-    place: Float[Tensor, "N 3"], half: Float[Tensor, " 2"], closest_m: float
-) -> Float[Tensor, ""]:
-    """Return how far the origin of all points must be moved away to bring them into the frame."""
-    needed = (place[:, :2].abs() / half).amax(1) - place[:, 2]
-    return torch.maximum(needed.max(), closest_m - place[:, 2].min())
+def _distance_m(place: Float[Tensor, "N 3"], half: Float[Tensor, " 2"]) -> Float[Tensor, ""]:
+    """Return how far the origin of all points must be moved away to bring them into the frame.
+
+    |x| / (z + distance) <= half the frame's width over the focal length, and so for y
+    """
+    return ((place[:, :2].abs() / half).amax(1) - place[:, 2]).max()

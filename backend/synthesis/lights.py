@@ -33,7 +33,7 @@ class Light:
 class LightSettings:
     """Ranges of random lights; amounts of light on a white surface, white = 1."""
 
-    brightness: tuple[float, float] = (0.75, 1.1)
+    brightness: tuple[float, float] = (0.7, 1.0)
     """Mean over all directions of the surface: the camera's automatic exposure."""
     key_share: tuple[float, float] = (0.15, 0.5)
     """Of a window, lamp or the sun in the whole."""

@@ -55,7 +55,8 @@ def test_the_camera_is_rigid() -> None:
 @pytest.mark.parametrize("seed", range(5))
 def test_a_partial_view_leaves_some_of_the_person_out(seed: int) -> None:
     matrix, camera = random_partial_camera(seed, PERSON, size_px=SIZE)
-    place, _ = pixels(matrix, camera.intrinsics)
+    place, depth = pixels(matrix, camera.intrinsics)
+    assert depth.min() >= 0.39  # nothing reaches behind the camera
     is_inside = ((place >= 0) & (place <= torch.tensor(SIZE))).all(1)
     assert 0.2 < is_inside.float().mean() < 1
 
