@@ -128,7 +128,7 @@ def ordered_depth(depth: wp.array2d(dtype=wp.float32), pixel: wp.vec2i, sign: fl
 
 @wp.kernel(enable_backward=False)
 @typing.no_type_check
-def keep_outermost(
+def find_visible(
     vertices: wp.array2d(dtype=wp.vec3),
     edges: wp.array2d(dtype=wp.int32),
     cameras: wp.array(dtype=wp.mat33),
@@ -138,12 +138,12 @@ def keep_outermost(
     gap_m: float,
     records: wp.array(dtype=wp.vec3i),
     lower_pixel: wp.array(dtype=wp.int32),
-    best: wp.array4d(dtype=wp.uint64),
+    keys: wp.array(dtype=wp.int64),
 ) -> None:
-    """Write the lower pixel of each crossing, -1 where it is hidden or outside.
+    """Write the lower pixel of each crossing, -1 where it is hidden or outside, and its key.
 
-    `best` keeps for each pair of pixels the crossing farthest from the inner one's centre; the
-    inner pixel is the one whose surface hides the other's.
+    Keys are ordered by the pair of pixels and then by the place, the farthest from the inner
+    pixel's centre first; the inner pixel is the one whose surface hides the other's.
     """
     index = wp.tid()
     record = records[index]
@@ -170,35 +170,10 @@ def keep_outermost(
         if before < after:
             closeness = 1.0 - closeness
         lower_pixel[index] = lower
+        pair = ((view * 2 + seen.kind) * size[0] + pixel[0]) * size[1] + pixel[1]
         # The bits of positive floats have the order of the floats.
-        key = (wp.uint64(wp.cast(closeness, wp.uint32)) << wp.uint64(32)) | wp.uint64(index)
-        wp.atomic_min(best, view, seen.kind, pixel[0], pixel[1], key)
-
-
-@wp.kernel(enable_backward=False)
-@typing.no_type_check
-def drop_others(
-    vertices: wp.array2d(dtype=wp.vec3),
-    edges: wp.array2d(dtype=wp.int32),
-    cameras: wp.array(dtype=wp.mat33),
-    records: wp.array(dtype=wp.vec3i),
-    lower_pixel: wp.array(dtype=wp.int32),
-    best: wp.array4d(dtype=wp.uint64),
-) -> None:
-    """Write -1 as the lower pixel of crossings that are not the best of their pair."""
-    index = wp.tid()
-    lower = lower_pixel[index]
-    if lower < 0:
-        return
-    record = records[index]
-    view = record[0]
-    p = vertices[view, edges[record[1], 0]]
-    q = vertices[view, edges[record[1], 1]]
-    seen = segment(p, q, cameras[view], wp.vec2i(best.shape[2], best.shape[3]))
-    pixel = pixel_of(seen.kind, seen.first + record[2], lower)
-    kept = best[view, seen.kind, pixel[0], pixel[1]] & wp.uint64(0xFFFFFFFF)
-    if kept != wp.uint64(index):
-        lower_pixel[index] = -1
+        order = wp.int64(wp.cast(closeness, wp.uint32))
+        keys[index] = (wp.int64(pair) << wp.int64(32)) | order
 
 
 @wp.kernel(enable_backward=False)

@@ -5,7 +5,7 @@ down, +Z forward; pixel centres at +0.5.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -73,8 +73,8 @@ class Fragments:
     depth: Float[Tensor, "P H W"]
     """Metres along the camera's +Z; 0 where there is no face. Constant to gradients: interpolate
     the vertices for a depth with gradients."""
-    native: Float[Tensor, "P H W 4"] | None = None
-    """nvdiffrast's own result."""
+    native: Any = None
+    """What the backend itself needs later on."""
 
     @property
     def mask(self) -> Bool[Tensor, "P H W"]:

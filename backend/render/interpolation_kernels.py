@@ -19,16 +19,18 @@ def interpolate_values(
     faces: wp.array2d(dtype=wp.int32),
     cameras: wp.array(dtype=wp.mat33),
     face_of_pixel: wp.array3d(dtype=wp.int32),
+    covered: wp.array2d(dtype=wp.vec2i),
+    count: wp.array(dtype=wp.int32),
     values: wp.array3d(dtype=wp.float32),
     image: wp.array4d(dtype=wp.float32),
 ) -> None:
-    """Write o into every pixel, 0 where there is no face."""
-    view, row, column = wp.tid()
-    face = face_of_pixel[view, row, column]
-    if face < 0:
-        for channel in range(image.shape[3]):
-            image[view, row, column, channel] = 0.0
+    """Write o into every pixel that sees a face."""
+    view, index = wp.tid()
+    if index >= count[view]:
         return
+    row = covered[view, index][0]
+    column = covered[view, index][1]
+    face = face_of_pixel[view, row, column]
     ray = pixel_ray(column, row, cameras[view])
     areas = ray_areas(vertices[view], faces, face, ray)
     shares = areas / (areas[0] + areas[1] + areas[2])
@@ -91,6 +93,8 @@ def spread_gradients(
     faces: wp.array2d(dtype=wp.int32),
     cameras: wp.array(dtype=wp.mat33),
     face_of_pixel: wp.array3d(dtype=wp.int32),
+    covered: wp.array2d(dtype=wp.vec2i),
+    count: wp.array(dtype=wp.int32),
     least_area_px2: float,
     values: wp.array3d(dtype=wp.float32),
     image_gradient: wp.array4d(dtype=wp.float32),
@@ -102,10 +106,12 @@ def spread_gradients(
     With g from the pixel and h_j = g . value_j: value_j gets g a_j / s; a_j gets
     d_j = (h_j - g . o) / s; q_0 gets (d_2 y_1 - d_1 y_2, d_1 x_2 - d_2 x_1) and cyclic.
     """
-    view, row, column = wp.tid()
-    face = face_of_pixel[view, row, column]
-    if face < 0:
+    view, index = wp.tid()
+    if index >= count[view]:
         return
+    row = covered[view, index][0]
+    column = covered[view, index][1]
+    face = face_of_pixel[view, row, column]
     ray = pixel_ray(column, row, cameras[view])
     areas = ray_areas(vertices[view], faces, face, ray)
     shares = areas / (areas[0] + areas[1] + areas[2])

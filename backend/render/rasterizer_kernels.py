@@ -4,7 +4,7 @@ A pixel's ray is (u, v, 1). With q = (X - u Z, Y - v Z) of each corner of a tria
 cross products q_b x q_c, divided by their sum, are the perspective-correct barycentrics of the
 pixel (Olano and Greer 1997). They have one sign where the pixel is covered.
 """
-# ruff: noqa: PLR0917 - a kernel is launched with plain positional arguments
+# ruff: noqa: PLR0913, PLR0917 - a kernel is launched with plain positional arguments
 
 import typing
 
@@ -27,19 +27,23 @@ def edge_area(a: wp.vec3, b: wp.vec3, a_index: int, b_index: int, ray: wp.vec2) 
 
 @wp.func
 @typing.no_type_check
+def corner_areas(a: wp.vec3, b: wp.vec3, c: wp.vec3, index: wp.vec3i, ray: wp.vec2) -> wp.vec3:
+    """Return the barycentrics of the ray among three vertices, times a common factor (m^2)."""
+    return wp.vec3(
+        edge_area(b, c, index[1], index[2], ray),
+        edge_area(c, a, index[2], index[0], ray),
+        edge_area(a, b, index[0], index[1], ray),
+    )
+
+
+@wp.func
+@typing.no_type_check
 def ray_areas(
     vertices: wp.array(dtype=wp.vec3), faces: wp.array2d(dtype=wp.int32), face: int, ray: wp.vec2
 ) -> wp.vec3:
     """Return the barycentrics of the ray in a face, times a common factor (m^2)."""
-    i = faces[face, 0]
-    j = faces[face, 1]
-    k = faces[face, 2]
-    a = vertices[i]
-    b = vertices[j]
-    c = vertices[k]
-    return wp.vec3(
-        edge_area(b, c, j, k, ray), edge_area(c, a, k, i, ray), edge_area(a, b, i, j, ray)
-    )
+    i = wp.vec3i(faces[face, 0], faces[face, 1], faces[face, 2])
+    return corner_areas(vertices[i[0]], vertices[i[1]], vertices[i[2]], i, ray)
 
 
 @wp.func
@@ -91,9 +95,10 @@ def keep_first_face(
 ) -> None:
     """Keep in each pixel the least of (depth, face id); `flip` of all ones turns depth round."""
     view, face = wp.tid()
-    a = vertices[view, faces[face, 0]]
-    b = vertices[view, faces[face, 1]]
-    c = vertices[view, faces[face, 2]]
+    index = wp.vec3i(faces[face, 0], faces[face, 1], faces[face, 2])
+    a = vertices[view, index[0]]
+    b = vertices[view, index[1]]
+    c = vertices[view, index[2]]
     if not (a[2] > near_m and b[2] > near_m and c[2] > near_m):
         return
     intrinsics = cameras[view]
@@ -108,7 +113,7 @@ def keep_first_face(
     bottom = last_pixel(pa[1], pb[1], pc[1], height)
     for row in range(top, bottom + 1):
         for column in range(first, last + 1):
-            areas = ray_areas(vertices[view], faces, face, pixel_ray(column, row, intrinsics))
+            areas = corner_areas(a, b, c, index, pixel_ray(column, row, intrinsics))
             total = areas[0] + areas[1] + areas[2]
             lowest = wp.min(wp.min(areas[0], areas[1]), areas[2])
             highest = wp.max(wp.max(areas[0], areas[1]), areas[2])
@@ -127,8 +132,10 @@ def resolve_pixels(
     flip: wp.uint32,
     face_of_pixel: wp.array3d(dtype=wp.int32),
     depth: wp.array3d(dtype=wp.float32),
+    covered: wp.array2d(dtype=wp.vec2i),
+    count: wp.array(dtype=wp.int32),
 ) -> None:
-    """Write the face, -1 for none, and its depth, 0 for none."""
+    """Write the face, -1 for none, and its depth, 0 for none; list rows and columns of faces."""
     view, row, column = wp.tid()
     key = keys[view, row, column]
     if key == ~wp.uint64(0):
@@ -138,6 +145,7 @@ def resolve_pixels(
         order = wp.uint32(key >> wp.uint64(32))
         face_of_pixel[view, row, column] = int(key & wp.uint64(0xFFFFFFFF))
         depth[view, row, column] = wp.cast(order ^ flip, wp.float32)
+        covered[view, wp.atomic_add(count, view, 1)] = wp.vec2i(row, column)
 
 
 @wp.kernel(enable_backward=False)
@@ -147,13 +155,17 @@ def share_pixels(
     faces: wp.array2d(dtype=wp.int32),
     cameras: wp.array(dtype=wp.mat33),
     face_of_pixel: wp.array3d(dtype=wp.int32),
+    covered: wp.array2d(dtype=wp.vec2i),
+    count: wp.array(dtype=wp.int32),
     barycentric: wp.array3d(dtype=wp.vec3),
 ) -> None:
     """Write the barycentrics of the pixels that a face covers."""
-    view, row, column = wp.tid()
-    face = face_of_pixel[view, row, column]
-    if face < 0:
+    view, index = wp.tid()
+    if index >= count[view]:
         return
+    row = covered[view, index][0]
+    column = covered[view, index][1]
+    face = face_of_pixel[view, row, column]
     ray = pixel_ray(column, row, cameras[view])
     areas = ray_areas(vertices[view], faces, face, ray)
     barycentric[view, row, column] = areas / (areas[0] + areas[1] + areas[2])

@@ -13,32 +13,33 @@ from backend.geometry.warp_runtime import launch, start
 from backend.render.antialias_kernels import (
     blend_pixels,
     count_crossings,
-    drop_others,
-    keep_outermost,
+    find_visible,
     spread_blend_gradients,
 )
 from backend.render.fragments import Cameras, Fragments, Layer, Topology
 from backend.render.interpolation_kernels import interpolate_values, spread_gradients
 from backend.render.warp_rasterizer import (
-    EMPTY,
     KEEP_FARTHEST,
     KEEP_NEAREST,
     NEAR_M,
+    SeenFaces,
     faces_of_views,
     plain,
+    seen_arrays,
 )
 from backend.render.warp_views import Array, launch_views, per_view, shared
 
 
 def rasterize(
     vertices_camera: Float[Tensor, "P V 3"], topology: Topology, cameras: Cameras, layer: Layer
-) -> tuple[Int[Tensor, "P H W"], Float[Tensor, "P H W"], None]:
-    """Return face, depth and nothing else; see `differentiable.rasterize`."""
+) -> tuple[Int[Tensor, "P H W"], Float[Tensor, "P H W"], SeenFaces]:
+    """Return face, depth and the pixels that see one; see `differentiable.rasterize`."""
     vertices = plain(vertices_camera)
     intrinsics = plain(cameras.intrinsics).to(vertices.device)
     size = (len(vertices), cameras.height, cameras.width)
     flip = KEEP_FARTHEST if layer == "farthest" else KEEP_NEAREST
-    return *faces_of_views(vertices, topology.faces, intrinsics, size=size, flip=flip), None
+    seen = faces_of_views(vertices, topology.faces, intrinsics, size=size, flip=flip)
+    return seen.face, seen.depth, seen
 
 
 def interpolate(
@@ -62,10 +63,13 @@ class _Interpolation(torch.autograd.Function):
         ctx.save_for_backward(vertices, attributes)
         ctx.fragments = fragments
         size = fragments.face.shape
-        image = torch.empty((*size, attributes.shape[2]), device=vertices.device)
+        # Memory that is never written is never fetched: most pixels see no face.
+        image = torch.zeros((*size, attributes.shape[2]), device=vertices.device)
         inputs = [*_seen(vertices, fragments), per_view(plain(attributes), wp.float32)]
         inputs.append(per_view(image, wp.float32))
-        launch_views(interpolate_values, size, inputs, vertices.device)
+        launch_views(
+            interpolate_values, fragments.native.covered.shape[:2], inputs, vertices.device
+        )
         return image
 
     @staticmethod
@@ -80,18 +84,18 @@ class _Interpolation(torch.autograd.Function):
         inputs = [*_seen(vertices, fragments), fragments.settings.least_area_px2]
         inputs += [per_view(plain(t), wp.float32) for t in (attributes, gradients[0])]
         inputs += [per_view(vertex_gradient, wp.vec3), per_view(value_gradient, wp.float32)]
-        launch_views(spread_gradients, fragments.face.shape, inputs, vertices.device)
+        launch_views(spread_gradients, fragments.native.covered.shape[:2], inputs, vertices.device)
         return vertex_gradient, value_gradient, None
 
 
 def _seen(vertices: Float[Tensor, "P V 3"], fragments: Fragments) -> list[Array]:
-    """Return the kernels' first arguments: vertices, faces, cameras, face of each pixel."""
+    """Return the kernels' first arguments: vertices, faces, cameras, what pixels see."""
     intrinsics = plain(fragments.cameras.intrinsics).to(vertices.device)
     return [
         per_view(plain(vertices), wp.vec3),
         shared(fragments.topology.faces, wp.int32),
         per_view(intrinsics, wp.mat33),
-        per_view(fragments.face, wp.int32),
+        *seen_arrays(fragments.native),
     ]
 
 
@@ -141,18 +145,22 @@ def _crossings(fragments: Fragments) -> _Crossings:
     """Return the visible crossings of outlines with lines of pixel centres, one a pixel pair."""
     start()
     vertices = plain(fragments.vertices)
-    device, size = vertices.device, fragments.face.shape
+    device = vertices.device
     records = _all_crossings(fragments, vertices)
     lower_pixel = torch.empty(len(records), dtype=torch.int32, device=device)
-    best = torch.full((size[0], 2, *size[1:]), EMPTY, dtype=torch.int64, device=device)
-    found = [_array(records, wp.vec3i), _array(lower_pixel, wp.int32), _array(best, wp.uint64)]
-    outline = _outline(vertices, fragments)
+    keys = torch.empty(len(records), dtype=torch.int64, device=device)
     settings = fragments.settings
     sign = -1.0 if fragments.layer == "farthest" else 1.0
-    rules = [_array(fragments.depth), sign, settings.behind_m, settings.gap_m]
-    launch(keep_outermost, len(records), [*outline, *rules, *found], device)
-    launch(drop_others, len(records), [*outline, *found], device)
-    kept = (lower_pixel >= 0).nonzero()[:, 0]
+    inputs = [*_outline(vertices, fragments), _array(fragments.depth), sign]
+    inputs += [settings.behind_m, settings.gap_m, _array(records, wp.vec3i)]
+    inputs += [_array(lower_pixel, wp.int32), _array(keys, wp.int64)]
+    launch(find_visible, len(records), inputs, device)
+    visible = (lower_pixel >= 0).nonzero()[:, 0]
+    order = keys[visible].argsort(stable=True)
+    pair = keys[visible][order] >> 32
+    is_first = torch.ones_like(pair, dtype=torch.bool)
+    is_first[1:] = pair[1:] != pair[:-1]
+    kept = visible[order[is_first]]
     return _Crossings(records=records[kept], lower_pixel=lower_pixel[kept])
 
 

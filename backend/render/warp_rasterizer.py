@@ -1,12 +1,14 @@
 """The visibility rasteriser in Warp: one kernel source for CPU and CUDA."""
 
+from dataclasses import dataclass
+
 import torch
 import warp as wp
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from backend.render.rasterizer_kernels import keep_first_face, resolve_pixels, share_pixels
-from backend.render.warp_views import launch_views, per_view, shared
+from backend.render.warp_views import Array, launch_views, per_view, shared
 from backend.types import Camera
 
 NEAR_M = 1e-6
@@ -30,18 +32,30 @@ def visible_faces(
     corners = faces.to(vertices.device, torch.int32).contiguous()
     intrinsics = plain(camera.intrinsics[None]).to(vertices.device)
     size = (1, camera.height, camera.width)
-    face, depth = faces_of_views(vertices, corners, intrinsics, size=size, flip=flip)
+    seen = faces_of_views(vertices, corners, intrinsics, size=size, flip=flip)
     barycentric = torch.zeros((*size, 3), device=vertices.device)
     inputs = [
         per_view(vertices, wp.vec3),
         shared(corners, wp.int32),
         per_view(intrinsics, wp.mat33),
-        per_view(face, wp.int32),
+        *seen_arrays(seen),
         per_view(barycentric, wp.vec3),
     ]
-    if len(corners):
-        launch_views(share_pixels, size, inputs, vertices.device)
-    return face[0].long(), barycentric[0], depth[0]
+    launch_views(share_pixels, seen.covered.shape[:2], inputs, vertices.device)
+    return seen.face[0].long(), barycentric[0], seen.depth[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenFaces:
+    """What each pixel of P views sees; all integers have 32 bits."""
+
+    face: Int[Tensor, "P H W"]
+    """-1 = none."""
+    depth: Float[Tensor, "P H W"]
+    """Metres; 0 = none."""
+    covered: Int[Tensor, "P N 2"]
+    """Rows and columns of the pixels that see a face, of each view only the first `count`."""
+    count: Int[Tensor, " P"]
 
 
 def faces_of_views(
@@ -51,8 +65,8 @@ def faces_of_views(
     *,
     size: tuple[int, int, int],
     flip: int,
-) -> tuple[Int[Tensor, "P H W"], Float[Tensor, "P H W"]]:
-    """Return the face (32 bits, -1 = none) and the depth (0 = none) that each pixel sees.
+) -> SeenFaces:
+    """Return what each pixel of each view sees.
 
     Args:
         vertices: Metres, camera frame of each view; plain single precision, see `plain`.
@@ -63,15 +77,27 @@ def faces_of_views(
     """
     device = vertices.device
     keys = torch.full(size, EMPTY, dtype=torch.int64, device=device)
+    inputs = [per_view(vertices, wp.vec3), shared(corners, wp.int32)]
+    inputs += [per_view(intrinsics, wp.mat33), NEAR_M, flip, per_view(keys, wp.uint64)]
+    launch_views(keep_first_face, (size[0], len(corners)), inputs, device)
     face = torch.empty(size, dtype=torch.int32, device=device)
     depth = torch.empty(size, device=device)
-    order = per_view(keys, wp.uint64)
-    inputs = [per_view(vertices, wp.vec3), shared(corners, wp.int32)]
-    inputs += [per_view(intrinsics, wp.mat33), NEAR_M, flip, order]
-    launch_views(keep_first_face, (size[0], len(corners)), inputs, device)
-    results = [per_view(face, wp.int32), per_view(depth, wp.float32)]
-    launch_views(resolve_pixels, size, [order, flip, *results], device)
-    return face, depth
+    covered = torch.empty((size[0], size[1] * size[2], 2), dtype=torch.int32, device=device)
+    count = torch.zeros(size[0], dtype=torch.int32, device=device)
+    inputs = [per_view(keys, wp.uint64), flip, per_view(face, wp.int32)]
+    inputs += [per_view(depth, wp.float32), per_view(covered, wp.vec2i), per_view(count, wp.int32)]
+    launch_views(resolve_pixels, size, inputs, device)
+    longest = int(count.max()) if len(count) else 0
+    return SeenFaces(face=face, depth=depth, covered=covered[:, :longest].clone(), count=count)
+
+
+def seen_arrays(seen: SeenFaces) -> list[Array]:
+    """Return face, covered pixels and their count as kernels take them."""
+    return [
+        per_view(seen.face, wp.int32),
+        per_view(seen.covered, wp.vec2i),
+        per_view(seen.count, wp.int32),
+    ]
 
 
 def plain(tensor: Float[Tensor, "*N"]) -> Float[Tensor, "*N"]:
