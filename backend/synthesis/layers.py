@@ -45,9 +45,14 @@ class LayerSettings:
     """Nearer than this, the way to a garment has no direction."""
 
 
+AT_EDGE = 1e-3
+"""Share of the third corner below which a point lies on an edge."""
 DEFAULT = LayerSettings()
+CLOTH_OVER_CLOTH = LayerSettings(facing=-1.0)
+"""Buttons, seams and inner sheets face anywhere."""
 HAT_OVER_HAIR = LayerSettings(outside_m=0.05, kept_edge_m=0.008, facing=-1.0)
 """Hair stands off the head and its cards face anywhere."""
+OF_INNER = {"skin": DEFAULT, "hair": HAT_OVER_HAIR}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,9 +87,11 @@ def layered(parts: Sequence[Part], layers: Sequence[int]) -> tuple[Part, ...]:
 
 def _below(part: Part, above: Sequence[Part]) -> tuple[Part, Part]:
     """Return a part pushed below others; and the same without what they hide."""
+    if not above:
+        return part, part
     hidden = torch.zeros(len(part.vertices), dtype=torch.bool, device=part.vertices.device)
     for outer in above:
-        settings = HAT_OVER_HAIR if (part.part, outer.part) == ("hair", "hat") else DEFAULT
+        settings = OF_INNER.get(part.part, CLOTH_OVER_CLOTH)
         cover = cover_of(part, outer, settings)
         is_inside = cover.edge_m > settings.kept_edge_m
         hidden |= cover.is_covered & is_inside & (cover.gap_m < settings.hidden_reach_m)
@@ -103,8 +110,12 @@ def cover_of(inner: Part, outer: Part, settings: LayerSettings = DEFAULT) -> Cov
     normals = torch.nn.functional.normalize(across, dim=1)
     facing = (normals * vertex_normals(inner.vertices, inner.faces)).sum(1)
     gap_m = ((points - inner.vertices) * normals).sum(1)
-    is_edge = edge_vertices(outer.vertices, faces)
-    at_edge = interpolate_at(closest, faces, is_edge.to(points)[:, None])[:, 0] > 1 - 1e-3
+    rim = rim_edges(outer.vertices, faces)
+    at_rim = (closest.barycentric.roll(1, 1) < AT_EDGE) & rim[closest.face.clamp_min(0)]
+    is_edge = _touched(faces, rim, len(outer.vertices))
+    at_end = interpolate_at(closest, faces, is_edge.to(points)[:, None])[:, 0]
+    at_end = (at_end > 1 - AT_EDGE) & (closest.barycentric.amax(1) > 1 - AT_EDGE)
+    at_edge = at_rim.any(dim=1) | at_end
     edge_m = nearest_vertices(points, outer.vertices[is_edge], 1, 10.0).distance[:, 0]
     is_above = gap_m.abs() > settings.upright * closest.distance - settings.touching_m
     is_covered = closest.found & ~at_edge & is_above & (facing > settings.facing)
@@ -141,15 +152,23 @@ def without(part: Part, hidden: Bool[Tensor, " V"]) -> Part:
     )
 
 
-def edge_vertices(vertices: Float[Tensor, "V 3"], faces: Int[Tensor, "F 3"]) -> Bool[Tensor, " V"]:
-    """Tell which vertices lie on an edge of one face only; seams of doubled vertices do not."""
+def rim_edges(vertices: Float[Tensor, "V 3"], faces: Int[Tensor, "F 3"]) -> Bool[Tensor, "F 3"]:
+    """Tell which edges k to k + 1 belong to one face only; seams of doubled vertices do not."""
     _, welded = (vertices * 1e5).round().unique(dim=0, return_inverse=True)
     corners = welded[faces]
-    edges = torch.cat([corners[:, [0, 1]], corners[:, [1, 2]], corners[:, [2, 0]]])
+    edges = torch.stack([corners, corners.roll(-1, 1)], dim=2).flatten(0, 1)  # (3F, 2)
     _, edge, count = edges.sort(dim=1).values.unique(dim=0, return_inverse=True, return_counts=True)
-    is_edge = torch.zeros(len(vertices), dtype=torch.bool, device=vertices.device)
-    is_edge[edges[count[edge] == 1].flatten()] = True
-    return is_edge[welded]
+    return (count[edge] == 1).view(-1, 3)
+
+
+def _touched(
+    faces: Int[Tensor, "F 3"], rim: Bool[Tensor, "F 3"], vertex_count: int
+) -> Bool[Tensor, " V"]:
+    """Tell which vertices are ends of such edges."""
+    is_edge = torch.zeros(vertex_count, dtype=torch.bool, device=faces.device)
+    is_edge[faces[rim]] = True
+    is_edge[faces.roll(-1, 1)[rim]] = True
+    return is_edge
 
 
 def _is_opaque(part: Part) -> Bool[Tensor, " F"]:

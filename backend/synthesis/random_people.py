@@ -29,7 +29,8 @@ RANGES = {
 FEMALE, MALE = (0.75, 1.0), (0.0, 0.25)
 OLD, MIDDLE_AGED = 0.87, 0.77
 """Ages from which a skin of that kind is worn."""
-DRESS_SHARE, COAT_SHARE, HAT_SHARE = 0.35, 0.25, 0.15
+DRESS_SHARE, COAT_SHARE, HAT_SHARE = 0.45, 0.25, 0.15
+"""Shares of those for whom there is one."""
 SHORT_HAIR = ("short01", "short02", "short03", "short04")
 """What a hat sits on."""
 OWN_COLOURS = ((0.75, 0.2, 0.18), (0.16, 0.22, 0.42), (0.25, 0.5, 0.35), (0.85, 0.8, 0.7))

@@ -20,7 +20,7 @@ from backend.body.limb_pose import limb_pose
 from backend.synthesis.contact import with_arms_clear
 from backend.synthesis.people import Outfit, Person, dress
 
-Aim = tuple[float, float]
+Aim = tuple[int, int]
 """forward and out, degrees."""
 SIGNS = {"left": 1.0, "right": -1.0}
 SIDES = tuple(SIGNS)
@@ -41,10 +41,10 @@ class Posture:
 
     legs: tuple[Limb, Limb]
     arms: tuple[Limb, Limb]
-    lean_deg: float = 0.0
+    lean_deg: int = 0
     """Of the trunk from the pelvis to the neck, forward."""
     has_flat_feet: bool = True
-    curl_deg: float = 8.0
+    curl_deg: int = 8
     """Of each finger joint beyond the relaxed hand."""
     hands: Aim | None = None
     """Where the hands point, palms to the body; None = along the forearms."""
@@ -195,7 +195,8 @@ def posed(body: Anny55, posture: Posture, generator: torch.Generator) -> Float[T
     """Return a posture with random variation as joint rotations."""
     joints, table = _rig(body)
     aims = torch.tensor(
-        [[limb.upper, limb.lower] for limb in (*posture.legs, *posture.arms)]
+        [[limb.upper, limb.lower] for limb in (*posture.legs, *posture.arms)],
+        dtype=torch.float32,
     )  # (4, 2, forward and out)
     aims = aims + AIM_SIGMA_DEG * torch.randn(aims.shape, generator=generator)
     vectors = limb_pose(body, joints, table, directions(aims)[None])[0]
@@ -256,7 +257,7 @@ def _with_hands(
     """Turn the wrists so that the hands point along an aim, their palms towards the body."""
     joints, _ = _rig(body)
     bones = bone_matrices(joints, body.parents, rotations)
-    aims = directions(torch.tensor([aim]).expand(4, 2, 2))[:2, 0]
+    aims = directions(torch.tensor(aim, dtype=torch.float32).expand(4, 2, 2))[:2, 0]
     rotations = rotations.clone()
     for direction, (side, sign) in zip(aims, SIGNS.items(), strict=True):
         wrist, elbow, middle, index, pinky = (
@@ -281,13 +282,15 @@ def _frame(first: Float[Tensor, " 3"], second: Float[Tensor, " 3"]) -> Float[Ten
 def deformation_poses(body: Anny55, count: int = 32) -> Float[Tensor, "P J 3 3"]:
     """Return the fixed random poses over which the error of skin weights is measured.
 
-    Each joint turns by a normally distributed axis-angle vector: hips and shoulders with a standard
-    deviation of 30 degrees in each component, knees and elbows 27, all others 10; the pelvis not.
+    Each joint turns about an axis of any direction by a normally distributed angle, whose standard
+    deviation is 30 degrees at hips and shoulders, 27 at knees and elbows and 10 at all others; the
+    pelvis does not turn. Relative to parent and bind pose, body axes.
     """
     generator = torch.Generator().manual_seed(DEFORMATION_SEED)
     sigma_deg = torch.tensor([_sigma_deg(name) for name in body.joint_names])
-    drawn = torch.randn(count, len(sigma_deg), 3, generator=generator)
-    vectors = drawn * torch.deg2rad(sigma_deg)[:, None]
+    axes = normalize(torch.randn(count, len(sigma_deg), 3, generator=generator), dim=-1)
+    angles = torch.randn(count, len(sigma_deg), 1, generator=generator)
+    vectors = axes * angles * torch.deg2rad(sigma_deg)[:, None]
     return matrix_from_axis_angle(vectors.to(body.weights))
 
 
