@@ -49,7 +49,7 @@ class PhotographSettings:
     aside: float = 0.03
     """Most that the person is off the middle, in shares of the distance."""
     jpeg_quality: int = 92
-    yaws_deg: tuple[float, ...] = (0, 180, 90, 270, 45, 225, 315, 135)
+    yaws_deg: tuple[float, ...] = (0.0, 180.0, 90.0, 270.0, 45.0, 225.0, 315.0, 135.0)
     """Of an avatar's photos, in this order: any first few see as much as so many can."""
     posed_photos: int = 10
     """Of each kind, easy and hard, and subject."""

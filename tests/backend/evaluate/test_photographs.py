@@ -21,7 +21,7 @@ def test_the_file_tells_the_focal_length() -> None:
     assert photo.focal_px == pytest.approx(40 / FILM_DIAGONAL_MM * math.hypot(400, 300))
 
 
-@pytest.mark.parametrize("yaw_deg", [0, 77, -160])
+@pytest.mark.parametrize("yaw_deg", [0.0, 77.0, -160.0])
 def test_the_camera_sees_the_whole_person(yaw_deg: float) -> None:
     corners = torch.tensor([[x, y, z] for x in (-0.8, 0.8) for y in (0, 1.8) for z in (-0.3, 0.3)])
     for seed in range(20):
