@@ -22,6 +22,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from backend.geometry import normals
 from backend.render.fragments import (
     DEFAULT,
     Backend,
@@ -104,6 +105,21 @@ def antialias(fragments: Fragments, image: Float[Tensor, "P H W C"]) -> Float[Te
         image: From `interpolate`, or computed from such.
     """
     return _module(fragments.backend).antialias(fragments, image)
+
+
+def vertex_normals(vertices: Float[Tensor, "P V 3"], topology: Topology) -> Float[Tensor, "P V 3"]:
+    """Return `geometry.normals.vertex_normals` of each view; differentiable in the vertices.
+
+    With Warp in single precision and a fraction of the time.
+
+    Args:
+        vertices: Any frame; the normals' frame is the same.
+        topology: Faces counter-clockwise from outside give normals that point outwards.
+    """
+    if not _is_installed("warp"):
+        return torch.stack([normals.vertex_normals(one, topology.faces) for one in vertices])
+    sums = importlib.import_module("backend.render.warp_normals").normal_sums(vertices, topology)
+    return torch.nn.functional.normalize(sums, dim=-1, eps=1e-18)
 
 
 def default_backend(device: torch.device) -> Backend:
