@@ -27,7 +27,9 @@ from shared.types import Avatar
 
 ROWS = ("pipeline", "pipeline_1", "pipeline_2", "nearest_vertex", "true_weights")
 """Canonical surfaces made of scans; a number is the count of scans, else all are used."""
+QUICK_ROWS = ("pipeline", "nearest_vertex", "true_weights")
 PHOTO_COUNTS = (1, 2, 4, 8)
+QUICK_PHOTO_COUNTS = (1, 4)
 METRICS = ("p2s_cm", "p2s_back_cm", "chamfer_cm", "normal_error")
 NO_NOISE = "not measured: nothing in the pipeline corrects poses yet"
 
@@ -36,12 +38,12 @@ def measure(place: Place, name: str) -> dict[str, Any]:
     """Return one subject's figures, by row."""
     truth = read_truth(truth_folder(place, name))
     rows: dict[str, Any] = {}
-    for row in ROWS:
+    for row in QUICK_ROWS if place.is_quick else ROWS:
         place.say(f"{name}: {row.replace('_', ' ')}")
         mesh = surface_of(place, name, row)
         rows[row] = compared(Surface(vertices=mesh.vertices, faces=mesh.faces), truth)
     photos = read_photos(photos_folder(place, name))
-    for count in PHOTO_COUNTS:
+    for count in QUICK_PHOTO_COUNTS if place.is_quick else PHOTO_COUNTS:
         place.say(f"{name}: {count} photo{'s' * (count > 1)}")
         rows[f"photos_{count}"] = _from_photos(photos[:count], truth, place)
     return rows
@@ -98,6 +100,8 @@ def summary(rows: Mapping[str, Mapping[str, Any]], kinds: Mapping[str, str]) -> 
     everyone = [*fitted, *loose]
 
     def by_class(row: str) -> dict[str, Any]:
+        if not any(row in one for one in everyone):
+            return {"fitted": None, "loose": None, "reason": "not measured by the quick run"}
         means = {"fitted": mean_of(fitted, row), "loose": mean_of(loose, row)}
         return {**(mean_of(everyone, row) or {}), **means}
 
@@ -120,7 +124,7 @@ def summary(rows: Mapping[str, Mapping[str, Any]], kinds: Mapping[str, str]) -> 
 
 def mean_of(subjects: Sequence[Mapping[str, Any]], row: str) -> dict[str, Any] | None:
     """Return the mean figures of a row over the subjects that have it; None if none has."""
-    found = [one[row] for one in subjects if "p2s_cm" in one[row]]
+    found = [one[row] for one in subjects if "p2s_cm" in one.get(row, {})]
     if not found:
         return None
     mean: dict[str, Any] = {metric: _mean(found, metric) for metric in METRICS}

@@ -50,7 +50,7 @@ class Task:
     subjects: tuple[str, ...]
     """Empty = all."""
     quick: bool
-    """One fitted and one loose subject."""
+    """One fitted and one loose subject, fewer rows."""
     json: Path | None
     """Where the figures are written."""
 
@@ -137,6 +137,7 @@ def _row(task: Task, name: str) -> dict[str, Any]:
         settings=for_quality("standard"),
         makehuman=task.makehuman,
         cache=task.cache or store.user_cache(),
+        is_quick=task.quick,
         say=_to_stderr,
         scan=ScanSettings(),
         photographs=PhotographSettings(),

@@ -44,6 +44,8 @@ class Place:
     """Of the pipeline."""
     makehuman: Path
     cache: Path
+    is_quick: bool
+    """Only the most telling rows."""
     say: Callable[[str], None]
     """Takes a line about what is being done."""
     scan: ScanSettings
@@ -137,6 +139,7 @@ def result_file(place: Place, what: str, name: str, *sources: Any) -> Path:
     key = store.digest(
         (*sources, *store.METRIC_SOURCES, f"evaluate/{what}.py"),
         place.settings,
+        place.is_quick and what == "fusion",
         _truth_key(place),
         _photos_key(place),
     )

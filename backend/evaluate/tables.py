@@ -6,6 +6,8 @@ from typing import Any
 from backend.evaluate import fusion, pose, weights
 
 Figures = Mapping[str, Any]
+GAP = "–"
+KINDS = ("fitted", "loose")
 
 
 def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -29,6 +31,7 @@ def fusion_table(found: Figures) -> str:
     for count in fusion.PHOTO_COUNTS:
         photos = "photo" if count == 1 else "photos"
         rows += _by_class(f"{count} {photos}", found["by_photo_count"][str(count)])
+    rows = [row for row in rows if row[1] != GAP]
     head = ("canonical surface from", "P2S cm", "back cm", "Chamfer cm", "normals")
     head = (*head, "P2S cm, aligned", "Chamfer cm, aligned", "normals, aligned")
     noise = f"Disturbed poses: {found['pose_noise']['reason']}."
@@ -71,9 +74,6 @@ def pose_table(found: Figures) -> str:
     return markdown((*head, "measured", "refused"), rows)
 
 
-KINDS = ("fitted", "loose")
-
-
 def _by_class(label: str, figures: Figures) -> list[list[str]]:
     return [_fusion_row(f"{label}, {kind}", figures[kind]) for kind in KINDS]
 
@@ -84,7 +84,7 @@ def _fusion_row(label: str, figures: Figures | None) -> list[str]:
 
 def _fusion_cells(figures: Figures | None) -> list[str]:
     if figures is None or "p2s_cm" not in figures:
-        return ["–"] * 7
+        return [GAP] * 7
     aligned = figures["aligned"]
     cells = [figures[metric] for metric in fusion.METRICS]
     cells += [aligned[metric] for metric in ("p2s_cm", "chamfer_cm", "normal_error")]
@@ -93,7 +93,7 @@ def _fusion_cells(figures: Figures | None) -> list[str]:
 
 def _weights_cells(figures: Figures | None) -> list[str]:
     if figures is None:
-        return ["–"] * 6
+        return [GAP] * 6
     cells = [f"{figures[metric]:.1f}" for metric in ("p95_mm", "p99_mm", "max_mm")]
     return [
         f"{figures['mean_mm']:.2f}",
@@ -106,7 +106,7 @@ def _weights_cells(figures: Figures | None) -> list[str]:
 def _pose_cells(figures: Figures) -> list[str]:
     counts = [str(figures["count"]), str(figures["refused"])]
     if not figures["count"]:
-        return [*["–"] * len(pose.METRICS), *counts]
+        return [*[GAP] * len(pose.METRICS), *counts]
     formats = {"silhouette_iou": ".3f"}
     return [
         *(format(figures[metric], formats.get(metric, ".1f")) for metric in pose.METRICS),

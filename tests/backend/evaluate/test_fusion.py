@@ -50,11 +50,12 @@ def test_what_is_not_measured_has_no_number() -> None:
     assert "not measured" in noise["reason"]
 
 
-def test_a_class_without_subjects_is_a_gap_in_the_table() -> None:
-    only = {"suit": ROWS["suit"]}
+def test_what_was_not_measured_is_no_row_of_the_table() -> None:
+    only = {"suit": {row: figures for row, figures in ROWS["suit"].items() if row[-1] != "8"}}
     table = tables.fusion_table(fusion.summary(only, KINDS))
-    assert "| loose | – | – |" in table
     assert "| fitted | 1.000 |" in table
+    assert "loose" not in table
+    assert "8 photos" not in table
 
 
 def test_the_pelvis_of_an_avatar_is_laid_on_the_true_one(box_avatar: Avatar) -> None:
