@@ -88,7 +88,7 @@ CASTINGS: dict[str, Casting] = {
     "skirt": Casting(
         kind="loose",
         wearer="female",
-        seed=17,
+        seed=23,
         items=("VNeckTop", "JeansSkirt", "shoes01", "bob02", "eyebrow007"),
         poses=("strolling", "hands_on_hips"),
     ),

@@ -60,7 +60,8 @@ class Item:
     """One of `people.PARTS`; `suit` where one mesh holds a top and a bottom."""
     slot: Slot
     fit: Fit
-    """Loose: dress, coat, skirt, long hair; all else is fitted."""
+    """Loose: coat, skirt, long hair, and a dress unless it is bound to the skin itself; all else is
+    fitted."""
     wearer: Wearer
     materials: tuple[Path, ...] = ()
     """Other looks of the same mesh, relative to the MakeHuman folder."""
@@ -100,10 +101,10 @@ CATALOGUE: tuple[Item, ...] = (
     _item(f"{_OTHERS}/ShortJeans", "bottom", "female"),
     _item(f"{_OTHERS}/Tightjeans", "bottom", "female"),
     _item(f"{_OTHERS}/JeansSkirt", "bottom", "female", "loose"),
-    _item(f"{_OTHERS}/F_Beach_Dress_01", "dress", "female", "loose"),
-    _item(f"{_OTHERS}/F_Dress_01", "dress", "female", "loose"),
+    _item(f"{_OTHERS}/F_Beach_Dress_01", "dress", "female"),
+    _item(f"{_OTHERS}/F_Dress_01", "dress", "female"),
     _item(f"{_OTHERS}/F_Dress_03", "dress", "female", "loose"),
-    _item(f"{_OTHERS}/F_Dress_04", "dress", "female", "loose"),
+    _item(f"{_OTHERS}/F_Dress_04", "dress", "female"),
     _item(f"{_OTHERS}/TubeDress", "dress", "female", "loose"),
     _item(f"{_OTHERS}/Coat", "coat", "any", "loose"),
     *(_item(f"{_CLOTHES}/shoes0{i}", "shoes", "any") for i in range(1, 7)),

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -32,22 +33,14 @@ def sewn(*garments: Garment) -> Garment:
     counts = [0]
     for garment in garments:
         counts.append(counts[-1] + len(garment.base_ids))
-    first = garments[0]
-    fields = {
-        name: torch.cat([getattr(garment, name) for garment in garments])
-        for name in ("base_ids", "base_weights", "offsets", "corner_uv")
-    }
     faces = torch.cat([g.faces + start for g, start in zip(garments, counts, strict=False)])
-    kept = {"scale_ids": first.scale_ids, "scale_units": first.scale_units}
-    return Garment(
-        name="suit",
+    return replace(
+        garments[0],
         faces=faces,
-        hidden_ids=first.hidden_ids,
-        layer=45,
-        texture=None,
-        colour=(1.0, 1.0, 1.0),
-        **fields,
-        **kept,
+        base_ids=torch.cat([garment.base_ids for garment in garments]),
+        base_weights=torch.cat([garment.base_weights for garment in garments]),
+        offsets=torch.cat([garment.offsets for garment in garments]),
+        corner_uv=torch.cat([garment.corner_uv for garment in garments]),
     )
 
 
