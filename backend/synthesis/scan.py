@@ -33,6 +33,8 @@ class ScanSettings:
     """Of cloth and hair; at least 1.5 voxels, or holes appear."""
     gap_m: float = 0.06
     """Space under cloth into which no ball of this diameter can roll belongs to the solid."""
+    opening_m: float = 0.02
+    """But not where it opens: so deep one sees into it."""
     strand_gap_m: float = 0.012
     """So do narrower gaps than this between strands of hair."""
     inset_m: float = 0.008
@@ -41,7 +43,7 @@ class ScanSettings:
     """Of the grid of 2 voxels; 40 bytes each at most. A larger person is sampled more coarsely."""
     tolerance_m: float = 0.0005
     """By which fewer faces may move the surface."""
-    max_edge_m: float = 0.02
+    max_edge_m: float = 0.012
     """Longest edge, so that weights and colours are kept where the surface is flat."""
     face_budget: int = 150_000
 
@@ -84,6 +86,7 @@ def scan(
     sampling = Sampling(
         voxel_m=settings.voxel_m,
         gap_m=settings.gap_m,
+        opening_m=settings.opening_m,
         strand_gap_m=settings.strand_gap_m,
         max_samples=settings.max_samples,
     )
@@ -140,7 +143,7 @@ def _simplified(
         simple = solid.refine_to_length(edge_m)
         if simple.num_tri() <= settings.face_budget:
             break
-        tolerance_m, edge_m = 1.5 * tolerance_m, 1.2 * edge_m
+        tolerance_m, edge_m = 1.3 * tolerance_m, 1.1 * edge_m
     mesh = simple.to_mesh64()
     corners = torch.from_numpy(np.array(mesh.tri_verts).astype(np.int64)).to(faces.device)
     return torch.from_numpy(np.array(mesh.vert_properties[:, :3])).to(vertices), corners

@@ -29,8 +29,8 @@ NEAR = 1.7
 measured: a marching cube's own reach and the interpolation's mean error."""
 BAND = 2.0
 """Coarse samples from the surface within which coarse ones are measured."""
-HALF_COVERED = 3
-"""Of six directions: a generalised winding number of a half is the border of inside."""
+COVERED = 4
+"""Of six directions: a tube has so many."""
 CLOSED = 0.51
 """Samples: no two neighbours on either side of a sheet are both farther from it than this."""
 
@@ -57,6 +57,8 @@ class Sampling:
     voxel_m: float
     gap_m: float
     """Space under cloth into which no ball of this diameter can roll belongs to the solid."""
+    opening_m: float
+    """But not where it opens: so deep one sees into it."""
     strand_gap_m: float
     """So do narrower gaps than this between strands of hair."""
     max_samples: int
@@ -135,6 +137,7 @@ def _coarse_volumes(
     allowed = is_free & ~_narrow(fields, grid, is_free, 0.5 * sampling.gap_m)
     air = joined_to_corner(allowed & ~is_hair)
     air = grown(air, allowed, round(0.5 * sampling.strand_gap_m / grid.voxel_m) + 1)
+    air = grown(air, is_free & ~is_hair, round(sampling.opening_m / grid.voxel_m))
     filling = _filling(air, is_free & ~air, grid.voxel_m)
     at_border = closest.found & (filling.flatten()[samples] == 0)
     filling.view(-1)[samples[at_border]] = _before_border(
@@ -167,7 +170,7 @@ def _narrow(
     On every second sample. Balls outside do not count: the sheet is thinner than the samples tell.
     """
     one_sided = fields.solid.sheet_faces[~fields.solid.two_sided]
-    covered = coverage(fields.solid.middle, one_sided, grid) >= HALF_COVERED
+    covered = coverage(fields.solid.middle, one_sided, grid) >= COVERED
     coarser = Grid(
         origin=grid.origin,
         voxel_m=2 * grid.voxel_m,

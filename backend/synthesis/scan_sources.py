@@ -16,12 +16,15 @@ from torch import Tensor
 from backend.body.anny55 import SKIN_VERTICES, Anny55, load_anny55
 from backend.body.kinematics import bone_matrices
 from backend.geometry.normals import vertex_normals
+from backend.geometry.signed_distance import SurfaceQuery
 from backend.geometry.skinning import pose
 from backend.synthesis.people import PARTS, Part, Person
 from backend.synthesis.textures import OPAQUE, is_cut, read_texture
 
 SAME_M = 1e-5
 """A vertex of the body this near to one of the skin that shows is that vertex."""
+REACH_M = 0.04
+"""Skin farther before cloth than this is not what the cloth hides."""
 NOT_SCANNED = ("lash",)
 """Names of sheets that hold this are left out: a fan of hairs that no scanner sees."""
 
@@ -80,8 +83,10 @@ def posed_sources(
         part for part in person.parts[1:] if not any(word in part.name for word in NOT_SCANNED)
     )
     looks = (person.parts[0], *sheets)
-    pieces = [_body_piece(person, bones, inset_m)]
-    pieces += [_cut(_sheet_piece(part, bones, thickness_m), part, detail_m) for part in sheets]
+    whole = [_sheet_piece(part, bones, thickness_m) for part in sheets]
+    cloth = [piece for piece, part in zip(whole, sheets, strict=True) if not has_two_sides(part)]
+    pieces = [_withdrawn(_body_piece(person, bones, inset_m), cloth, inset_m)]
+    pieces += [_cut(piece, part, detail_m) for piece, part in zip(whole, sheets, strict=True)]
     starts = torch.tensor([0, *(len(piece.table) for piece in pieces)]).cumsum(0).tolist()
     counts = torch.tensor([len(piece.faces) for piece in pieces], device=rotations.device)
     table = torch.cat([piece.table for piece in pieces])
@@ -112,11 +117,33 @@ def _body_piece(person: Person, bones: Float[Tensor, "J 4 4"], inset_m: float) -
     rest = person.bind.vertices[:SKIN_VERTICES]
     hidden = ~_shown(rest, person.parts[0].vertices)
     posed = pose(rest, weights, bones)
-    posed = posed - inset_m * hidden[:, None] * vertex_normals(posed, faces)
+    inset = posed - inset_m * hidden[:, None] * vertex_normals(posed, faces)
     return _Piece(
-        table=torch.cat([posed, posed, weights], dim=1),
+        table=torch.cat([inset, posed, weights], dim=1),
         faces=faces,
         corner_uv=body.uv[body.quad_uv[quads][:, corners].flatten(0, 1)].to(bones),
+    )
+
+
+def _withdrawn(body: _Piece, cloth: list[_Piece], inset_m: float) -> _Piece:
+    """Move hidden skin that is still before cloth behind it, as soles of feet below shoes."""
+    position, posed = body.table[:, :3], body.table[:, 3:6]
+    hidden = (position != posed).any(dim=1).nonzero().flatten()
+    corners = torch.cat([posed[:0].reshape(0, 3, 3), *(p.table[p.faces][..., :3] for p in cloth)])
+    corner_numbers = torch.arange(3 * len(corners), device=corners.device)
+    query = SurfaceQuery(corners.flatten(0, 1), corner_numbers.view(-1, 3))
+    closest = query.closest_points(position[hidden], REACH_M)
+    a, b, c = corners[closest.face.clamp_min(0)].unbind(dim=1)
+    normal = torch.nn.functional.normalize(torch.linalg.cross(b - a, c - a), dim=1)
+    foot = (closest.barycentric[..., None] * corners[closest.face.clamp_min(0)]).sum(dim=1)
+    before = ((position[hidden] - foot) * normal).sum(dim=1)
+    moved = closest.found & (before > -0.5 * inset_m)
+    position = position.clone()
+    position[hidden[moved]] = (foot - 0.5 * inset_m * normal)[moved]
+    return _Piece(
+        table=torch.cat([position, position, body.table[:, 6:]], dim=1),
+        faces=body.faces,
+        corner_uv=body.corner_uv,
     )
 
 
