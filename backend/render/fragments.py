@@ -85,9 +85,11 @@ class Fragments:
 def mesh_topology(faces: Int[Tensor, "F 3"]) -> Topology:
     """Return the edges of a mesh and the third corners of the faces that meet there."""
     corners = faces.long()
-    sides = corners[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2).sort(1).values
+    low, high = corners[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2).aminmax(dim=1)
     third = corners[:, [2, 0, 1]].flatten()
-    edges, edge, count = sides.unique(dim=0, return_inverse=True, return_counts=True)
+    span = int(high.max()) + 1 if len(high) else 1
+    key, edge, count = (low * span + high).unique(return_inverse=True, return_counts=True)
+    edges = torch.stack([key // span, key % span], 1)
     order = edge.argsort(stable=True)
     first = count.cumsum(0) - count
     after = (first + 1).clamp(max=max(len(order) - 1, 0))

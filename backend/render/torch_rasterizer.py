@@ -47,8 +47,8 @@ def pixel_rays(cameras: Cameras) -> Float[Tensor, "P N 2"]:
 
 
 def ray_areas(
-    corners: Float[Tensor, "*N 3 3"], rays: Float[Tensor, "*N 2"]
-) -> Float[Tensor, "*N 3"]:
+    corners: Float[Tensor, "#*N 3 3"], rays: Float[Tensor, "#*N 2"]
+) -> Float[Tensor, "*M 3"]:
     """Return the barycentrics of rays in faces, times a common factor (m^2).
 
     q_j = (X_j - u Z_j, Y_j - v Z_j), a_0 = q_1 x q_2 and cyclic    Olano and Greer 1997
