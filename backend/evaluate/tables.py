@@ -53,6 +53,7 @@ def weights_table(found: Figures) -> str:
         for kind in ("fitted", "loose")
     ]
     head = ("garments", "mean mm", "95 % mm", "99 % mm", "max mm", "L1", "edge stretch 99 %")
+    head = (*head, "from truth: mean mm", "95 % mm")
     items = _subject_rows(
         found,
         lambda one: [
@@ -93,13 +94,15 @@ def _fusion_cells(figures: Figures | None) -> list[str]:
 
 def _weights_cells(figures: Figures | None) -> list[str]:
     if figures is None:
-        return [GAP] * 6
+        return [GAP] * 8
     cells = [f"{figures[metric]:.1f}" for metric in ("p95_mm", "p99_mm", "max_mm")]
     return [
         f"{figures['mean_mm']:.2f}",
         *cells,
         f"{figures['weight_l1']:.3f}",
         f"{figures['edge_stretch_p99']:.2f}",
+        f"{figures['from_truth']['mean_mm']:.2f}",
+        f"{figures['from_truth']['p95_mm']:.1f}",
     ]
 
 

@@ -15,7 +15,8 @@ from backend.types import SkinnedMesh
 
 def figures(value: float) -> dict[str, Any]:
     item = dict.fromkeys(weights.METRICS, value)
-    return {"item": item, "whole": item, "edge_stretch": {"p99": value}}
+    both = {"item": item, "whole": item}
+    return {**both, "from_truth": both, "edge_stretch": {"p99": value}}
 
 
 def test_the_truth_itself_has_no_error(subject_folder: Path, body: Anny55) -> None:
@@ -29,6 +30,7 @@ def test_the_truth_itself_has_no_error(subject_folder: Path, body: Anny55) -> No
     bones = bone_matrices(truth.joints, body.parents, deformation_poses(body, 2))
     found = weights.compared(mesh, truth, bones, "shirt_and_jeans")
     assert found["item"]["max_mm"] == pytest.approx(0, abs=0.1)
+    assert found["from_truth"]["whole"]["max_mm"] == pytest.approx(0, abs=0.1)
     assert found["whole"]["weight_l1"] == pytest.approx(0, abs=1e-3)
 
 
