@@ -39,7 +39,7 @@ def surface_of_slabs(
         vertices, faces = _surface(slab)
         on_seam = (vertices[:, 1] == 0) | (vertices[:, 1] == slab.shape[1] - 1)
         seams.append(np.flatnonzero(on_seam) + count)
-        points.append(vertices + [0, layer, 0])
+        points.append(vertices + np.array([0, layer, 0]))
         corners.append(faces + count)
         count += len(vertices)
         layer += slab.shape[1] - 1

@@ -13,6 +13,7 @@ from backend.geometry.nearest import interpolate_at
 from backend.geometry.remesh import NotManifold
 from backend.geometry.signed_distance import ClosestPoints, SurfaceQuery
 from backend.geometry.skinning import unpose
+from backend.geometry.slab_isosurface import outer_component
 from backend.synthesis.people import Person
 from backend.synthesis.scan_solid import Sampling, Solid, outer_surface
 from backend.synthesis.scan_sources import (
@@ -146,7 +147,8 @@ def _simplified(
         tolerance_m, edge_m = 1.3 * tolerance_m, 1.1 * edge_m
     mesh = simple.to_mesh64()
     corners = torch.from_numpy(np.array(mesh.tri_verts).astype(np.int64)).to(faces.device)
-    return torch.from_numpy(np.array(mesh.vert_properties[:, :3])).to(vertices), corners
+    points = torch.from_numpy(np.array(mesh.vert_properties[:, :3])).to(vertices)
+    return outer_component(points, corners)  # pieces that only touched are apart now
 
 
 def _colours(sources: Sources, closest: ClosestPoints) -> Float[Tensor, "N 3"]:

@@ -181,7 +181,8 @@ def _narrow(
     points = sample_positions(coarser, samples)
     free = torch.ones_like(samples, dtype=torch.bool)
     centres = torch.zeros_like(room).flatten()
-    centres[samples] = fields.distance(points, ~free, radius_m) >= radius_m
+    # A limit of exactly the radius would be missed by a rounding error.
+    centres[samples] = fields.distance(points, ~free, 1.01 * radius_m) >= radius_m
     radius = radius_m / coarser.voxel_m
     gap = distance_to(centres.view(room.shape), radius + 2.0)
     fine = torch.nn.functional.interpolate(
