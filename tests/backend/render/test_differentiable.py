@@ -40,18 +40,36 @@ def two_balls() -> tuple[Float[Tensor, "P V 3"], Topology]:
     return torch.stack([both, both + torch.tensor([0.05, 0, 0.1])]), mesh_topology(faces)
 
 
-def images_and_gradients(layer: Layer, backend: Backend) -> list[Tensor]:
+def on(device: str, topology: Topology) -> Topology:
+    return Topology(
+        faces=topology.faces.to(device),
+        edges=topology.edges.to(device),
+        opposite=topology.opposite.to(device),
+    )
+
+
+def images_and_gradients(layer: Layer, backend: Backend, device: str = "cpu") -> list[Tensor]:
     vertices, topology = two_balls()
+    vertices, topology = vertices.to(device), on(device, topology)
     generator = torch.Generator().manual_seed(0)
-    values = torch.rand((*vertices.shape[:2], 4), generator=generator).requires_grad_()
-    asked = torch.rand((2, 57, 64, 4), generator=generator)
+    values = torch.rand((*vertices.shape[:2], 4), generator=generator).to(device).requires_grad_()
+    asked = torch.rand((2, 57, 64, 4), generator=generator).to(device)
     vertices.requires_grad_()
     seen = rasterize(vertices, topology, SKEWED, layer=layer, backend=backend)
     image = interpolate(seen, values)
     blended = antialias(seen, image)
     inner = torch.autograd.grad((image * asked).sum(), [vertices, values], retain_graph=True)
     outer = torch.autograd.grad(((blended - image) * asked).sum(), [vertices, values])
-    return [seen.face, seen.depth, image, blended, *inner, *outer]
+    return [t.cpu() for t in (seen.face, seen.depth, image, blended, *inner, *outer)]
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("layer", ["nearest", "farthest"])
+@pytest.mark.parametrize("backend", BOTH)
+def test_cuda_gives_what_the_cpu_gives(layer: Layer, backend: Backend) -> None:
+    there = images_and_gradients(layer, backend, "cuda")
+    for found, expected in zip(there, images_and_gradients(layer, backend), strict=True):
+        assert (found - expected).float().norm() <= 1e-3 * expected.float().norm()
 
 
 @pytest.mark.parametrize("layer", ["nearest", "farthest"])
