@@ -41,7 +41,7 @@ class ScanSettings:
     inset_m: float = 0.008
     """How far skin that garments hide is drawn in: it must not poke through them."""
     max_samples: int = 40_000_000
-    """Of the grid of 2 voxels; 40 bytes each at most. A larger person is sampled more coarsely."""
+    """Of the grid of 2 voxels; 80 bytes each at most. A larger person is sampled more coarsely."""
     tolerance_m: float = 0.0005
     """By which fewer faces may move the surface."""
     max_edge_m: float = 0.012
@@ -75,6 +75,10 @@ def scan(
         person: In the bind pose.
         rotations: Of each joint relative to its parent and to the bind pose, in body axes.
         settings: Resolution and thickness.
+
+    Raises:
+        NotManifold: If no closed surface comes out.
+        BadFile: If a texture is no picture.
     """
     settings = settings or ScanSettings()
     sources = posed_sources(

@@ -171,11 +171,9 @@ def _narrow(
     """
     one_sided = fields.solid.sheet_faces[~fields.solid.two_sided]
     covered = coverage(fields.solid.middle, one_sided, grid) >= COVERED
-    coarser = Grid(
-        origin=grid.origin,
-        voxel_m=2 * grid.voxel_m,
-        shape=tuple((count + 1) // 2 for count in grid.shape),  # type: ignore[arg-type]
-    )
+    counts = [(count + 1) // 2 for count in grid.shape]
+    shape = (counts[0], counts[1], counts[2])
+    coarser = Grid(origin=grid.origin, voxel_m=2 * grid.voxel_m, shape=shape)
     room = (covered & is_free)[::2, ::2, ::2]
     samples = room.flatten().nonzero().flatten()
     points = sample_positions(coarser, samples)
