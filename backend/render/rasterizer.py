@@ -1,16 +1,14 @@
 """Which surface each pixel of a camera sees, and values interpolated on it."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from backend.render.fragments import Layer
 from backend.render.warp_rasterizer import KEEP_FARTHEST, KEEP_NEAREST, visible_faces
 from backend.types import Camera
-
-Layer = Literal["nearest", "farthest"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

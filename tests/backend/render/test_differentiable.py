@@ -32,7 +32,7 @@ BOTH: tuple[Backend, ...] = ("warp", "torch")
 
 def two_balls() -> tuple[Float[Tensor, "P V 3"], Topology]:
     """A long one that is partly before a flat one, in two views."""
-    vertices, topology = ball(0.3, 3)
+    vertices, topology = ball(0.3, 2)
     first = (vertices[0] - vertices[0].mean(0)) * torch.tensor([0.3, 1.2, 0.3])
     second = first.roll(1, 1) + torch.tensor([0.1, 0.1, 0.4])
     both = torch.cat([first, second]) + torch.tensor([0.0, 0, 2])
@@ -78,7 +78,7 @@ def test_warp_agrees_with_its_plain_twin(layer: Layer) -> None:
     assert torch.equal(ours[0], twins[0])
     for image, expected in zip(ours[1:4], twins[1:4], strict=True):
         assert (image - expected).abs().max() < 1e-5
-    assert ((ours[3] - ours[2]).abs().amax(-1) > 1e-4).sum() > 50
+    assert ((ours[3] - ours[2]).abs().amax(-1) > 1e-4).sum() > 30
     for gradient, expected in zip(ours[4:], twins[4:], strict=True):
         assert expected.norm() > 1
         assert (gradient - expected).norm() < 1e-3 * expected.norm()

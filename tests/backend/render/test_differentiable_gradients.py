@@ -104,7 +104,7 @@ def test_gradients_of_normals_are_those_of_finite_differences() -> None:
 
 
 def test_a_ball_is_found_from_its_mask() -> None:
-    vertices, topology = ball(1.0, 3)
+    vertices, topology = ball(1.0, 2)
     unit = vertices - CENTRE
     cameras = square_cameras(64, 400)
     place = torch.tensor([0.02, -0.015, 2.0])

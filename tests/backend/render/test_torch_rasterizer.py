@@ -9,7 +9,7 @@ from backend.render.torch_rasterizer import pixel_rays, ray_areas
 
 
 def test_interpolation_has_the_gradients_of_finite_differences() -> None:
-    vertices, topology = ball(0.1, 1)
+    vertices, topology = ball(0.1, 0)
     cameras = square_cameras(8, 60)
     cameras = Cameras(intrinsics=cameras.intrinsics.double(), width=8, height=8)
     vertices = vertices.double().requires_grad_()
