@@ -7,10 +7,10 @@ Backends: **warp** (CPU and CUDA, the default), **nvdiffrast** (CUDA, where the 
 it; its licence allows no commercial use), **torch** (brute force in plain PyTorch: the oracle of
 tests, and for machines without Warp).
 
-Memory of the Warp backend, in bytes for each pixel of each view: 8 kept for face and depth, 8 more
-while rasterising, 16 more while outlines are sought, and 4 C for each image (`antialias` returns a
-new one, and its backward pass one more). 8 views of 512 x 512 pixels with 7 channels: 0.06 GB an
-image, below 0.3 GB in all.
+Memory of the Warp backend, in bytes for each pixel of each view: 8 kept for face and depth (and 8
+for each pixel that sees a face), 16 more while rasterising, and 4 C for each image of C channels
+(`antialias` returns a new one, and its backward pass one more). 8 views of 512 x 512 pixels with 7
+channels: 0.06 GB an image, below 0.3 GB in all.
 """
 
 import functools
