@@ -70,7 +70,9 @@ def parser() -> argparse.ArgumentParser:
 def _add_evaluate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     evaluate = commands.add_parser("evaluate", help="measure against synthetic people")
     evaluate.add_argument("benchmark", choices=("fusion", "weights", "pose"))
-    evaluate.add_argument("--quick", action="store_true", help="two subjects instead of eight, fewer rows")
+    evaluate.add_argument(
+        "--quick", action="store_true", help="two subjects instead of eight, fewer rows"
+    )
     evaluate.add_argument("--subjects", nargs="+", default=(), metavar="NAME", help="only these")
     evaluate.add_argument("--json", type=Path, metavar="FILE", help="write the figures to a file")
     evaluate.add_argument(
