@@ -60,7 +60,7 @@ class Status(StrEnum):
     STARTING = "starting"
     READY = "ready"
     BUSY = "busy"
-    """Ready, and this session's job is under way."""
+    """Ready, and the job submitted last is under way."""
     FAILED = "failed"
     """It has ended by itself or could not be started: `Session.problem` says why."""
 
