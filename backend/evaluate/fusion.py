@@ -19,6 +19,7 @@ from backend.evaluate.protocols.cfusion import cfusion
 from backend.evaluate.protocols.mesh import Surface
 from backend.evaluate.subject_files import Place, photos_folder, surface_of, truth_folder
 from backend.evaluate.truth import Truth, read_truth
+from backend.geometry.remesh import NotManifold
 from backend.pipeline import make_avatar
 from backend.progress import Stopwatch
 from shared.coordinates import WORLD_FROM_BODY, change_axes
@@ -40,8 +41,12 @@ def measure(place: Place, name: str) -> dict[str, Any]:
     rows: dict[str, Any] = {}
     for row in QUICK_ROWS if place.is_quick else ROWS:
         place.say(f"{name}: {row.replace('_', ' ')}")
-        mesh = surface_of(place, name, row)
-        rows[row] = compared(Surface(vertices=mesh.vertices, faces=mesh.faces), truth)
+        try:
+            mesh = surface_of(place, name, row)
+        except NotManifold as error:
+            rows[row] = {"failed": f"fusion: {error}"}
+        else:
+            rows[row] = compared(Surface(vertices=mesh.vertices, faces=mesh.faces), truth)
     photos = read_photos(photos_folder(place, name))
     for count in QUICK_PHOTO_COUNTS if place.is_quick else PHOTO_COUNTS:
         place.say(f"{name}: {count} photo{'s' * (count > 1)}")
@@ -70,7 +75,9 @@ def _from_photos(photos: Sequence[Any], truth: Truth, place: Place) -> dict[str,
             watch=watch,
         )
     except NoUsablePhoto as error:
-        return {"refused": error.sentence}
+        return {"failed": error.sentence}
+    except NotManifold as error:
+        return {"failed": f"fusion: {error}"}
     used = sum(photo.status == "used" for photo in result.photos)
     surface = in_body_frame(result.avatar, truth.joints[0])
     return {**compared(surface, truth), "used": used, "seconds": sum(watch.seconds.values())}
@@ -118,7 +125,18 @@ def summary(rows: Mapping[str, Mapping[str, Any]], kinds: Mapping[str, str]) -> 
         },
         "pose_noise": {"recovered": None, "joint_error_mm": None, "reason": NO_NOISE},
         "by_photo_count": {str(count): by_class(f"photos_{count}") for count in PHOTO_COUNTS},
+        "failed": failures(rows),
         "subjects": dict(rows),
+    }
+
+
+def failures(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Return why rows of subjects have no figures; they are missing in the means."""
+    return {
+        f"{name}: {row}": figures["failed"]
+        for name, one in rows.items()
+        for row, figures in one.items()
+        if isinstance(figures, Mapping) and "failed" in figures
     }
 
 

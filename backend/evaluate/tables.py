@@ -36,7 +36,8 @@ def fusion_table(found: Figures) -> str:
     head = (*head, "P2S cm, aligned", "Chamfer cm, aligned", "normals, aligned")
     noise = f"Disturbed poses: {found['pose_noise']['reason']}."
     items = _subject_rows(found, lambda one: _fusion_cells(one["pipeline"]))
-    return "\n\n".join([markdown(head, rows), markdown(("subject", *head[1:]), items), noise])
+    parts = [markdown(head, rows), markdown(("subject", *head[1:]), items), noise]
+    return "\n\n".join([*parts, *_failures(found)])
 
 
 def weights_table(found: Figures) -> str:
@@ -58,11 +59,13 @@ def weights_table(found: Figures) -> str:
         found,
         lambda one: [
             f"{one[row]['item']['mean_mm']:.2f} / {one[row]['item']['p95_mm']:.1f}"
+            if "item" in one[row]
+            else GAP
             for row in (*weights.ROWS, weights.ON_TRUTH)
         ],
     )
     ways = ("subject: mean / 95 % mm", *names)
-    return "\n\n".join([markdown(head, rows), markdown(ways, items)])
+    return "\n\n".join([markdown(head, rows), markdown(ways, items), *_failures(found)])
 
 
 def pose_table(found: Figures) -> str:
@@ -73,6 +76,11 @@ def pose_table(found: Figures) -> str:
         rows += [[f"{level}, {kind}", *_pose_cells(found[level][kind])] for kind in KINDS]
     head = ("photos", "PA-MPJPE mm", "MPJPE mm", "silhouette IoU", "limbs PA mm", "landmarks PA mm")
     return markdown((*head, "measured", "refused"), rows)
+
+
+def _failures(found: Figures) -> list[str]:
+    """Return a line for each row that is missing in the means."""
+    return [f"Failed: {row.replace('_', ' ')}: {why}." for row, why in found["failed"].items()]
 
 
 def _by_class(label: str, figures: Figures) -> list[list[str]]:

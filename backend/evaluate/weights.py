@@ -16,12 +16,14 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from backend.body.kinematics import bone_matrices
+from backend.evaluate.fusion import failures
 from backend.evaluate.protocols import skinning
 from backend.evaluate.protocols.mesh import EVERYWHERE_M, Surface, sample_surface
 from backend.evaluate.subject_files import Place, surface_of, truth_folder
 from backend.evaluate.truth import Truth, read_given, read_truth
 from backend.geometry.body_parts import used_vertices
 from backend.geometry.nearest import interpolate_at, nearest_vertices
+from backend.geometry.remesh import NotManifold
 from backend.geometry.signed_distance import SurfaceQuery
 from backend.synthesis.people import PARTS
 from backend.synthesis.random_poses import deformation_poses
@@ -47,7 +49,12 @@ def measure(place: Place, name: str) -> dict[str, Any]:
     rows: dict[str, Any] = {}
     for row in ROWS:
         place.say(f"{name}: {row.replace('_', ' ')}")
-        rows[row] = compared(surface_of(place, name, row), truth, bones, name)
+        try:
+            mesh = surface_of(place, name, row)
+        except NotManifold as error:
+            rows[row] = {"failed": f"fusion: {error}"}
+        else:
+            rows[row] = compared(mesh, truth, bones, name)
     bind = place.body.bind(read_given(folder).shape)
     used = used_vertices(place.body.faces, len(bind.vertices))
     nearest = nearest_vertices(truth.surface.vertices, bind.vertices[used], 1, torch.inf)
@@ -139,12 +146,14 @@ def summary(rows: Mapping[str, Mapping[str, Any]], kinds: Mapping[str, str]) -> 
         "true_weights_loose": mean_of(loose, "true_weights"),
         "check_of_truth_fitted": mean_of(fitted, ON_TRUTH),
         "check_of_truth_loose": mean_of(loose, ON_TRUTH),
+        "failed": failures(rows),
         "subjects": dict(rows),
     }
 
 
 def mean_of(subjects: Sequence[Mapping[str, Any]], row: str) -> dict[str, Any] | None:
     """Return the figures of a row's garments over subjects, and of the whole surfaces."""
+    subjects = [one for one in subjects if "item" in one[row]]
     items = _mean([one[row]["item"] for one in subjects])
     if items is None:
         return None

@@ -38,10 +38,13 @@ def test_classes_are_averaged_apart() -> None:
     assert found["true_weights"]["p2s_cm"] == found["by_photo_count"]["8"]["p2s_cm"] == 3.0
 
 
-def test_refused_photos_are_left_out_of_the_mean_and_counted() -> None:
-    rows = {**ROWS, "jeans": {**ROWS["jeans"], "photos_1": {"refused": "Nobody is seen."}}}
-    found = fusion.summary(rows, KINDS)["by_photo_count"]["1"]
-    assert (found["fitted"]["p2s_cm"], found["fitted"]["count"], found["count"]) == (1.0, 1, 2)
+def test_what_failed_is_left_out_of_the_mean_and_named() -> None:
+    rows = {**ROWS, "jeans": {**ROWS["jeans"], "photos_1": {"failed": "Nobody is seen"}}}
+    found = fusion.summary(rows, KINDS)
+    one = found["by_photo_count"]["1"]
+    assert (one["fitted"]["p2s_cm"], one["fitted"]["count"], one["count"]) == (1.0, 1, 2)
+    assert found["failed"] == {"jeans: photos_1": "Nobody is seen"}
+    assert "Failed: jeans: photos 1: Nobody is seen." in tables.fusion_table(found)
 
 
 def test_what_is_not_measured_has_no_number() -> None:
