@@ -3,6 +3,7 @@
 Skin that shows, and every layer of cloth, is compared with the layers above it in the bind pose.
 Well inside a garment it is left out; near the garment's edge it is pushed below and takes over the
 garment's bone weights, so that it stays below in every pose. The outermost surface is not touched.
+Brows are the other way round: they are lifted off the skin.
 """
 
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from torch import Tensor
 
 from backend.geometry.nearest import interpolate_at, nearest_vertices
 from backend.geometry.normals import vertex_normals
-from backend.geometry.signed_distance import SurfaceQuery
+from backend.geometry.signed_distance import ClosestPoints, SurfaceQuery
 from backend.synthesis.parts import Part
 from backend.synthesis.textures import OPAQUE, is_cut, read_texture
 
@@ -45,6 +46,18 @@ class LayerSettings:
     """Nearer than this, the way to a garment has no direction."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiftSettings:
+    """How brows stand off the skin, metres."""
+
+    clearance_m: float = 0.0005
+    """Least height above the skin; brows are made of 5 mm long faces, which sag 0.1 mm."""
+    deepest_m: float = 0.005
+    """What lies deeper below the skin is meant to; the files' own brows reach 1.7 mm."""
+    rounds: int = 3
+    """In folds the way out of one face may end in another."""
+
+
 AT_EDGE = 1e-3
 """Share of the third corner below which a point lies on an edge."""
 DEFAULT = LayerSettings()
@@ -52,6 +65,7 @@ CLOTH_OVER_CLOTH = LayerSettings(facing=-1.0)
 """Buttons, seams and inner sheets face anywhere."""
 HAT_OVER_HAIR = LayerSettings(outside_m=0.05, kept_edge_m=0.008, facing=-1.0)
 """Hair stands off the head and its cards face anywhere."""
+LIFT = LiftSettings()
 OF_INNER = {"skin": DEFAULT, "hair": HAT_OVER_HAIR}
 
 
@@ -105,9 +119,7 @@ def cover_of(inner: Part, outer: Part, settings: LayerSettings = DEFAULT) -> Cov
     query = SurfaceQuery(outer.vertices, faces)
     closest = query.closest_points(inner.vertices, settings.hidden_reach_m)
     points = interpolate_at(closest, faces, outer.vertices)
-    corners = outer.vertices[faces[closest.face.clamp_min(0)]]
-    across = torch.linalg.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    normals = torch.nn.functional.normalize(across, dim=1)
+    normals = _face_normals(closest, faces, outer.vertices)
     facing = (normals * vertex_normals(inner.vertices, inner.faces)).sum(1)
     gap_m = ((points - inner.vertices) * normals).sum(1)
     rim = rim_edges(outer.vertices, faces)
@@ -139,6 +151,31 @@ def pushed_below(part: Part, cover: Cover, settings: LayerSettings = DEFAULT) ->
     )
 
 
+def lifted(card: Part, skin: Part, settings: LiftSettings = LIFT) -> Part:
+    """Return brows that lie above the skin and, where they lie on it, move with it.
+
+    Args:
+        card: Hair on the face; what stands off it stays.
+        skin: In the same bind pose.
+        settings: How far above.
+    """
+    query = SurfaceQuery(skin.vertices, skin.faces)
+    for _ in range(settings.rounds):
+        closest = query.closest_points(card.vertices, settings.deepest_m)
+        points = interpolate_at(closest, skin.faces, skin.vertices)
+        normals = _face_normals(closest, skin.faces, skin.vertices)
+        height_m = ((card.vertices - points) * normals).sum(1)
+        is_low = (closest.found & (height_m < settings.clearance_m))[:, None]
+        rise = (settings.clearance_m - height_m)[:, None] * normals
+        weights = interpolate_at(closest, skin.faces, skin.weights)
+        card = replace(
+            card,
+            vertices=torch.where(is_low, card.vertices + rise, card.vertices),
+            weights=torch.where(is_low, weights, card.weights),
+        )
+    return card
+
+
 def without(part: Part, hidden: Bool[Tensor, " V"]) -> Part:
     """Return a part without the faces all of whose corners are hidden, and without loose ends."""
     kept = ~hidden[part.faces].all(dim=1)
@@ -150,6 +187,15 @@ def without(part: Part, hidden: Bool[Tensor, " V"]) -> Part:
         weights=part.weights[ids],
         corner_uv=part.corner_uv[kept],
     )
+
+
+def _face_normals(
+    closest: ClosestPoints, faces: Int[Tensor, "F 3"], vertices: Float[Tensor, "V 3"]
+) -> Float[Tensor, "N 3"]:
+    """Return unit normals of the faces on which the closest points lie."""
+    corners = vertices[faces[closest.face.clamp_min(0)]]
+    across = torch.linalg.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    return torch.nn.functional.normalize(across, dim=1)
 
 
 def rim_edges(vertices: Float[Tensor, "V 3"], faces: Int[Tensor, "F 3"]) -> Bool[Tensor, "F 3"]:

@@ -14,13 +14,16 @@ from backend.body.anny55 import SKIN_VERTICES, TONGUE, Anny55
 from backend.body.kinematics import bone_matrices
 from backend.geometry.skinning import pose
 from backend.synthesis.garments import Garment, fit_garment, garment_weights
-from backend.synthesis.layers import layered
+from backend.synthesis.layers import layered, lifted
 from backend.synthesis.parts import PARTS as PARTS
 from backend.synthesis.parts import Part as Part
 from backend.types import BindBody, SkinnedMesh
 
 ABOVE_ALL = 1000
-"""Layer of what no garment may push."""
+"""Layer of what no garment may push: eyes, lashes."""
+ON_SKIN = 1001
+"""Layer of what no garment may push and the skin must not hide: brows. Lashes are rooted in the
+lids: lifted, their roots show as black specks around the eyes."""
 EYE_COLOUR = (0.93, 0.93, 0.93)
 """sRGB of the base mesh's own eyeballs."""
 
@@ -52,6 +55,7 @@ def dress(body: Anny55, shape: Float[Tensor, " B"], outfit: Outfit) -> Person:
     """Return a body of a shape in an outfit.
 
     What garments hide is left out, and no layer pierces the one above it (`layers.layered`).
+    Brows lie above the skin (`layers.lifted`).
     """
     bind = body.bind(shape)
     worn = sorted(outfit.garments, key=lambda garment: garment.layer)
@@ -71,7 +75,9 @@ def dress(body: Anny55, shape: Float[Tensor, " B"], outfit: Outfit) -> Person:
         parts.append(_base_part(body, bind, body.quads[:, 0] >= TONGUE[1]))
     else:
         parts.append(_garment_part(body, bind, outfit.eyes))
-    parts += [_garment_part(body, bind, garment) for garment in worn]
+    for garment in worn:
+        part = _garment_part(body, bind, garment)
+        parts.append(lifted(part, parts[0]) if garment.layer == ON_SKIN else part)
     layers = [0, ABOVE_ALL, *(garment.layer for garment in worn)]
     return Person(bind=bind, parents=body.parents, parts=layered(parts, layers))
 

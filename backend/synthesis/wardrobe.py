@@ -15,6 +15,7 @@ from torch import Tensor
 from backend.body.anny55 import Anny55
 from backend.geometry.isosurface import face_components
 from backend.synthesis.garments import Garment, fit_garment, garment_weights, read_garment
+from backend.synthesis.people import ABOVE_ALL, ON_SKIN
 
 Slot = Literal[
     "top", "bottom", "suit", "dress", "coat", "shoes", "hair", "hat", "brows", "lashes", "eyes"
@@ -27,9 +28,9 @@ PART_OF_SLOT = {"coat": "dress", "brows": "hair", "lashes": "hair", "eyes": "ski
 BODY_LABELS = ("top", "bottom")
 
 LAYER_OF_SLOT = {
-    "lashes": 1000,
-    "brows": 1000,
-    "eyes": 1000,
+    "lashes": ABOVE_ALL,
+    "brows": ON_SKIN,
+    "eyes": ABOVE_ALL,
     "shoes": 5,
     "bottom": 40,
     "top": 45,

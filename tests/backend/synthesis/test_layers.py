@@ -1,14 +1,22 @@
 from functools import cache
+from pathlib import Path
 
+import pytest
 import torch
+from torch import Tensor
 
 from backend.body.anny55 import Anny55, load_anny55
-from backend.synthesis.layers import cover_of, layered, rim_edges
+from backend.geometry.signed_distance import SurfaceQuery
+from backend.synthesis.layers import cover_of, layered, lifted, rim_edges
 from backend.synthesis.own_garments import make_garments
 from backend.synthesis.parts import Part
 from backend.synthesis.people import Outfit, Person, dress, pose_part
+from backend.synthesis.random_people import generator_of, outfit_of, random_shape
 from backend.synthesis.random_poses import random_rotations
+from backend.synthesis.wardrobe import CATALOGUE, named
 
+ASSETS = Path(__file__).resolve().parents[4] / "shared" / "data" / "makehuman"
+BROWS = [item.name for item in CATALOGUE if item.slot == "brows"]
 SIDE = 41
 
 
@@ -71,6 +79,39 @@ def test_skin_that_pierces_a_garment_is_pushed_below_it_and_follows_it() -> None
 def test_garments_of_one_layer_leave_each_other_alone() -> None:
     parts = [sheet(0.004, 0.3, "bottom"), sheet(0.0, 0.2, "top")]
     assert all(a is b for a, b in zip(parts, layered(parts, [1, 1]), strict=True))
+
+
+def heights(card: Part, skin: Part) -> Tensor:
+    """Of the corners and the middles of a card's faces above the skin, metres."""
+    points = torch.cat([card.vertices, card.vertices[card.faces].mean(1)])
+    return SurfaceQuery(skin.vertices, skin.faces).signed_distance(points, 0.05)
+
+
+@pytest.mark.parametrize("height", [-0.002, 0.0002])
+def test_brows_at_the_skin_are_lifted_off_it_and_follow_it(height: float) -> None:
+    brow = lifted(sheet(height, 0.01, "hair"), sheet(0.0, 0.1, "skin", joint=1))
+    assert (brow.vertices[:, 1] - 0.0005).abs().max() < 1e-7
+    assert brow.weights[:, 1].min() > 1 - 1e-6
+
+
+@pytest.mark.parametrize("height", [-0.01, 0.002])
+def test_what_stands_off_the_skin_or_is_rooted_deep_stays(height: float) -> None:
+    lash = sheet(height, 0.01, "hair")
+    stays = lifted(lash, sheet(0.0, 0.1, "skin", joint=1))
+    assert stays.vertices.equal(lash.vertices)
+    assert stays.weights.equal(lash.weights)
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("name", BROWS)
+def test_no_brow_lies_under_the_skin(name: str) -> None:
+    generator = generator_of(1)
+    shape = random_shape(body(), generator)
+    outfit = outfit_of(body(), shape, [named(name)], ASSETS, generator=generator)
+    skin, _, card = dress(body(), shape, outfit).parts
+    height_m = heights(card, skin)
+    assert height_m[: len(card.vertices)].min() > 0.00049
+    assert (height_m < 0).float().mean() < 0.01
 
 
 def worn(*names: str) -> Person:
