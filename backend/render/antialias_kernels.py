@@ -3,7 +3,9 @@
 An edge of the outline steeper than 45 degrees is met by the rows of pixel centres, a flatter one by
 the columns: each crossing lies between two neighbouring pixels. Such a row or column is called a
 line; `along` is the coordinate on it (x on a row), `across` the one from line to line. A crossing's
-record is (view, edge, rank): the rank counts the lines that one edge crosses.
+record is (view, edge, kind, rank): kind 0 are rows, 1 columns; the rank counts an edge's lines of
+one kind. Lines of the other kind blend nothing at an edge, but there, too, it may be the outline:
+then it hides the fold just within that they would blend.
 """
 # ruff: noqa: PLR0913, PLR0917 - a kernel is launched with plain positional arguments
 
@@ -19,8 +21,6 @@ from backend.render.rasterizer_kernels import project
 class Segment:
     """An edge as seen, in pixels."""
 
-    kind: wp.int32
-    """0: rows cross it, 1: columns."""
     along: wp.vec2
     """Of its two ends."""
     across: wp.vec2
@@ -32,28 +32,36 @@ class Segment:
 
 @wp.func
 @typing.no_type_check
-def segment(p: wp.vec3, q: wp.vec3, intrinsics: wp.mat33, size: wp.vec2i) -> Segment:
+def segment(p: wp.vec3, q: wp.vec3, intrinsics: wp.mat33, size: wp.vec2i, kind: int) -> Segment:
     """Return an edge as the camera sees it; no line crosses it if it is not finite.
 
-    `size` are the image's rows and columns.
+    `size` are the image's rows and columns; `kind` tells whether rows or columns are asked for.
     """
     a = project(p, intrinsics)
     b = project(q, intrinsics)
     seen = Segment()
-    if wp.abs(b[1] - a[1]) >= wp.abs(b[0] - a[0]):
+    if kind == 0:
         seen.along = wp.vec2(a[0], b[0])
         seen.across = wp.vec2(a[1], b[1])
     else:
-        seen.kind = 1
         seen.along = wp.vec2(a[1], b[1])
         seen.across = wp.vec2(a[0], b[0])
     if wp.isfinite(a[0] + a[1]) and wp.isfinite(b[0] + b[1]):
         low = wp.min(seen.across[0], seen.across[1]) - 0.5
         high = wp.max(seen.across[0], seen.across[1]) - 0.5
-        lines = float(size[seen.kind])
+        lines = float(size[kind])
         seen.first = int(wp.ceil(wp.clamp(low, 0.0, lines)))
         seen.stop = int(wp.ceil(wp.clamp(high, 0.0, lines)))
     return seen
+
+
+@wp.func
+@typing.no_type_check
+def is_blended(seen: Segment, kind: int) -> bool:
+    """Return whether lines of this kind blend pixels at an edge; at 45 degrees rows do."""
+    along = wp.abs(seen.along[1] - seen.along[0])
+    across = wp.abs(seen.across[1] - seen.across[0])
+    return across > along or (kind == 0 and across == along)
 
 
 @wp.func
@@ -98,11 +106,12 @@ def count_crossings(
     near_m: float,
     rows: int,
     columns: int,
-    counts: wp.array2d(dtype=wp.int32),
+    counts: wp.array3d(dtype=wp.int32),
 ) -> None:
-    """Write how many lines cross each edge of the outline, 0 for other edges."""
+    """Write how many rows and columns cross each edge of the outline, 0 for other edges."""
     view, edge = wp.tid()
-    counts[view, edge] = 0
+    counts[view, edge, 0] = 0
+    counts[view, edge, 1] = 0
     p = vertices[view, edges[edge, 0]]
     q = vertices[view, edges[edge, 1]]
     if not (p[2] > near_m and q[2] > near_m):
@@ -112,8 +121,9 @@ def count_crossings(
         s = vertices[view, opposite[edge, 1]]
         if not is_outline(p, q, r, s):
             return
-    seen = segment(p, q, cameras[view], wp.vec2i(rows, columns))
-    counts[view, edge] = seen.stop - seen.first
+    for kind in range(2):
+        seen = segment(p, q, cameras[view], wp.vec2i(rows, columns), kind)
+        counts[view, edge, kind] = seen.stop - seen.first
 
 
 @wp.func
@@ -126,6 +136,17 @@ def ordered_depth(depth: wp.array2d(dtype=wp.float32), pixel: wp.vec2i, sign: fl
     return sign * value
 
 
+@wp.func
+@typing.no_type_check
+def key_of(pair: int, closeness: float, seen: Segment, kind: int) -> wp.int64:
+    """Return a crossing's key; see `find_visible`. Closeness runs from 0 to 1."""
+    # The bits of positive floats have the order of the floats.
+    order = wp.int64(wp.cast(closeness, wp.uint32)) << wp.int64(1)
+    if not is_blended(seen, kind):
+        order += wp.int64(1)
+    return (wp.int64(pair) << wp.int64(32)) | order
+
+
 @wp.kernel(enable_backward=False)
 @typing.no_type_check
 def find_visible(
@@ -136,14 +157,15 @@ def find_visible(
     sign: float,
     behind_m: float,
     gap_m: float,
-    records: wp.array(dtype=wp.vec3i),
+    records: wp.array(dtype=wp.vec4i),
     lower_pixel: wp.array(dtype=wp.int32),
     keys: wp.array(dtype=wp.int64),
 ) -> None:
     """Write the lower pixel of each crossing, -1 where it is hidden or outside, and its key.
 
     Keys are ordered by the pair of pixels and then by the place, the farthest from the inner
-    pixel's centre first; the inner pixel is the one whose surface hides the other's.
+    pixel's centre first; the inner pixel is the one whose surface hides the other's. The last bit
+    is 1 where the line does not blend at the edge.
     """
     index = wp.tid()
     record = records[index]
@@ -151,18 +173,19 @@ def find_visible(
     p = vertices[view, edges[record[1], 0]]
     q = vertices[view, edges[record[1], 1]]
     size = wp.vec2i(depth.shape[1], depth.shape[2])
-    seen = segment(p, q, cameras[view], size)
-    line = seen.first + record[2]
+    kind = record[2]
+    seen = segment(p, q, cameras[view], size, kind)
+    line = seen.first + record[3]
     part = part_of(seen, line)
     place = place_of(seen, part)
-    count = size[1 - seen.kind]
+    count = size[1 - kind]
     lower = int(wp.floor(wp.clamp(place, -1.0, float(count))))
     lower_pixel[index] = -1
     if lower < 0 or lower + 1 >= count:
         return
-    pixel = pixel_of(seen.kind, line, lower)
+    pixel = pixel_of(kind, line, lower)
     before = ordered_depth(depth[view], pixel, sign)
-    after = ordered_depth(depth[view], pixel_of(seen.kind, line, lower + 1), sign)
+    after = ordered_depth(depth[view], pixel_of(kind, line, lower + 1), sign)
     inner = wp.min(before, after)
     z = sign / ((1.0 - part) / p[2] + part / q[2])
     if inner < 1.0e29 and z <= inner + behind_m and wp.max(before, after) > z + gap_m:
@@ -170,10 +193,8 @@ def find_visible(
         if before < after:
             closeness = 1.0 - closeness
         lower_pixel[index] = lower
-        pair = ((view * 2 + seen.kind) * size[0] + pixel[0]) * size[1] + pixel[1]
-        # The bits of positive floats have the order of the floats.
-        order = wp.int64(wp.cast(closeness, wp.uint32))
-        keys[index] = (wp.int64(pair) << wp.int64(32)) | order
+        pair = ((view * 2 + kind) * size[0] + pixel[0]) * size[1] + pixel[1]
+        keys[index] = key_of(pair, closeness, seen, kind)
 
 
 @wp.kernel(enable_backward=False)
@@ -182,7 +203,7 @@ def blend_pixels(
     vertices: wp.array2d(dtype=wp.vec3),
     edges: wp.array2d(dtype=wp.int32),
     cameras: wp.array(dtype=wp.mat33),
-    records: wp.array(dtype=wp.vec3i),
+    records: wp.array(dtype=wp.vec4i),
     lower_pixel: wp.array(dtype=wp.int32),
     image: wp.array4d(dtype=wp.float32),
     blended: wp.array4d(dtype=wp.float32),
@@ -197,15 +218,16 @@ def blend_pixels(
     view = record[0]
     p = vertices[view, edges[record[1], 0]]
     q = vertices[view, edges[record[1], 1]]
-    seen = segment(p, q, cameras[view], wp.vec2i(image.shape[1], image.shape[2]))
-    line = seen.first + record[2]
+    kind = record[2]
+    seen = segment(p, q, cameras[view], wp.vec2i(image.shape[1], image.shape[2]), kind)
+    line = seen.first + record[3]
     lower = lower_pixel[index]
     t = place_of(seen, part_of(seen, line)) - float(lower)
-    changed = pixel_of(seen.kind, line, lower)
-    other = pixel_of(seen.kind, line, lower + 1)
+    changed = pixel_of(kind, line, lower)
+    other = pixel_of(kind, line, lower + 1)
     if t >= 0.5:
         changed = other
-        other = pixel_of(seen.kind, line, lower)
+        other = pixel_of(kind, line, lower)
     share = wp.abs(t - 0.5)
     for channel in range(image.shape[3]):
         there = image[view, other[0], other[1], channel]
@@ -255,7 +277,7 @@ def spread_blend_gradients(
     vertices: wp.array2d(dtype=wp.vec3),
     edges: wp.array2d(dtype=wp.int32),
     cameras: wp.array(dtype=wp.mat33),
-    records: wp.array(dtype=wp.vec3i),
+    records: wp.array(dtype=wp.vec4i),
     lower_pixel: wp.array(dtype=wp.int32),
     image: wp.array4d(dtype=wp.float32),
     blended_gradient: wp.array4d(dtype=wp.float32),
@@ -274,19 +296,20 @@ def spread_blend_gradients(
     j = edges[record[1], 1]
     p = vertices[view, i]
     q = vertices[view, j]
-    seen = segment(p, q, cameras[view], wp.vec2i(image.shape[1], image.shape[2]))
-    line = seen.first + record[2]
+    kind = record[2]
+    seen = segment(p, q, cameras[view], wp.vec2i(image.shape[1], image.shape[2]), kind)
+    line = seen.first + record[3]
     lower = lower_pixel[index]
     part = part_of(seen, line)
     t = place_of(seen, part) - float(lower)
-    low = pixel_of(seen.kind, line, lower)
-    high = pixel_of(seen.kind, line, lower + 1)
+    low = pixel_of(kind, line, lower)
+    high = pixel_of(kind, line, lower + 1)
     t_gradient = spread_to_pixels(
         image[view], blended_gradient[view], image_gradient[view], low, high, t
     )
     tilt = (seen.along[1] - seen.along[0]) / (seen.across[1] - seen.across[0])
     slope = t_gradient * wp.vec2(1.0, -tilt)
-    if seen.kind == 1:
+    if kind == 1:
         slope = t_gradient * wp.vec2(-tilt, 1.0)
     add_pixel_slope(vertex_gradient[view], i, p, (1.0 - part) * slope, cameras[view])
     add_pixel_slope(vertex_gradient[view], j, q, part * slope, cameras[view])

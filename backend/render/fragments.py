@@ -45,9 +45,10 @@ class Topology:
 class DifferentiationSettings:
     """Which outlines are found, and how large gradients may become."""
 
-    behind_m: float = 0.04
+    behind_m: float = 0.1
     """An outline may lie this far behind the surface seen at its inner pixel: surfaces curve away
-    towards their outline, and a tight limit loses 85 % of all outlines."""
+    towards their outline, where one of radius r and pixels of size s by (2 r s)^1/2. A trunk at
+    3 m in 512 pixels: 0.04, a limit at which every hundredth outline is lost, more on one side."""
     gap_m: float = 0.002
     """What is seen at the outer pixel must lie at least this far behind the outline."""
     least_area_px2: float = 0.01

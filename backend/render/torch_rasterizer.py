@@ -117,12 +117,14 @@ class _Crossings:
     place: Float[Tensor, " N"]
     depth: Float[Tensor, " N"]
     line: Int[Tensor, " N"]
+    is_blended: Bool[Tensor, " N"]
+    """Whether the lines blend pixels at the edge; else it only hides what lies within."""
 
 
 def _blended(
     fragments: Fragments, view: int, image: Float[Tensor, "H W C"]
 ) -> Float[Tensor, "H W C"]:
-    """Return one view's image blended at crossings with its rows and with its columns.
+    """Return one view's image blended where rows cross steep edges and columns flat ones.
 
     With t from the lower pixel's centre to the upper's: lower += max(0, 1/2 - t) (upper - lower),
     upper += max(0, t - 1/2) (lower - upper)    Laine et al. 2020, section 3.6
@@ -135,11 +137,11 @@ def _blended(
     extent = (points[:, 1] - points[:, 0]).detach().abs()
     is_steep = extent[:, 1] >= extent[:, 0]
     change = torch.zeros_like(image)
-    for is_row, kept in ((True, is_steep), (False, ~is_steep)):
+    for is_row, is_blended in ((True, is_steep), (False, ~is_steep)):
         turned = image if is_row else image.transpose(0, 1)
         depth = fragments.depth[view] if is_row else fragments.depth[view].T
-        places = points[kept] if is_row else points[kept].flip(-1)
-        found = _crossings(places, ends[kept][..., 2], len(turned))
+        places = points if is_row else points.flip(-1)
+        found = _crossings(places, ends[..., 2], is_blended, len(turned))
         added = _change(turned, found, *_chosen(found, depth, fragments))
         change = change + (added if is_row else added.transpose(0, 1))
     return image + change
@@ -156,7 +158,10 @@ def _outline(vertices: Float[Tensor, "V 3"], topology: Topology) -> Bool[Tensor,
 
 
 def _crossings(
-    points: Float[Tensor, "E 2 2"], depths: Float[Tensor, "E 2"], count: int
+    points: Float[Tensor, "E 2 2"],
+    depths: Float[Tensor, "E 2"],
+    is_blended: Bool[Tensor, " E"],
+    count: int,
 ) -> _Crossings:
     """Return where edges cross lines; the points' second coordinate runs across the lines."""
     across = points[..., 1].detach()
@@ -173,13 +178,16 @@ def _crossings(
     place = a[:, 0] + part * (b[:, 0] - a[:, 0]) - 0.5
     near, far = depths[edge].detach().unbind(1)
     inverse = (1 - part.detach()) / near + part.detach() / far
-    return _Crossings(place=place, depth=1 / inverse, line=line)
+    return _Crossings(place=place, depth=1 / inverse, line=line, is_blended=is_blended[edge])
 
 
 def _chosen(
     found: _Crossings, depth: Float[Tensor, "H W"], fragments: Fragments
 ) -> tuple[Int[Tensor, " M"], Int[Tensor, " M"]]:
-    """Return which crossings are visible and outermost of their pixel pair, and lower pixels."""
+    """Return which crossings blend: visible, the outermost of their pixel pair, of such an edge.
+
+    And their lower pixels.
+    """
     sign = -1 if fragments.layer == "farthest" else 1
     place = found.place.detach()
     lower = place.floor().clamp(-1, depth.shape[1]).long()
@@ -196,11 +204,13 @@ def _chosen(
     farthest = beyond.new_full((depth.numel(),), -1)
     farthest.scatter_reduce_(0, pair[is_visible], beyond[is_visible], "amax")
     index = (is_visible & (beyond == farthest[pair])).nonzero()[:, 0]
-    # Of equal ones (two edges that meet there), the first.
+    # Of equal ones (two edges that meet there), the first that blends.
+    index = index[(~found.is_blended[index]).to(torch.int8).argsort(stable=True)]
     _, group = pair[index].unique(return_inverse=True)
-    first = torch.full((len(index),), len(beyond), device=index.device)
-    first.scatter_reduce_(0, group, index, "amin")
-    index = first[: int(group.max()) + 1] if len(index) else index
+    rank = torch.full((len(index),), len(index), device=index.device)
+    rank.scatter_reduce_(0, group, torch.arange(len(index), device=index.device), "amin")
+    index = index[rank[rank < len(index)]]
+    index = index[found.is_blended[index]]
     return index, lower[index]
 
 

@@ -103,8 +103,8 @@ def _seen(vertices: Float[Tensor, "P V 3"], fragments: Fragments) -> list[Array]
 class _Crossings:
     """Where outlines pass between two pixels; see `antialias_kernels`."""
 
-    records: Int[Tensor, "N 3"]
-    """View, edge, rank; 32 bits."""
+    records: Int[Tensor, "N 4"]
+    """View, edge, kind, rank; 32 bits."""
     lower_pixel: Int[Tensor, " N"]
     """The one of the two that comes first on its line; 32 bits."""
 
@@ -152,7 +152,7 @@ def _crossings(fragments: Fragments) -> _Crossings:
     settings = fragments.settings
     sign = -1.0 if fragments.layer == "farthest" else 1.0
     inputs = [*_outline(vertices, fragments), _array(fragments.depth), sign]
-    inputs += [settings.behind_m, settings.gap_m, _array(records, wp.vec3i)]
+    inputs += [settings.behind_m, settings.gap_m, _array(records, wp.vec4i)]
     inputs += [_array(lower_pixel, wp.int32), _array(keys, wp.int64)]
     launch(find_visible, len(records), inputs, device)
     visible = (lower_pixel >= 0).nonzero()[:, 0]
@@ -160,16 +160,17 @@ def _crossings(fragments: Fragments) -> _Crossings:
     pair = keys[visible][order] >> 32
     is_first = torch.ones_like(pair, dtype=torch.bool)
     is_first[1:] = pair[1:] != pair[:-1]
-    kept = visible[order[is_first]]
+    is_blended = keys[visible][order] & 1 == 0
+    kept = visible[order[is_first & is_blended]]
     return _Crossings(records=records[kept], lower_pixel=lower_pixel[kept])
 
 
-def _all_crossings(fragments: Fragments, vertices: Float[Tensor, "P V 3"]) -> Int[Tensor, "N 3"]:
+def _all_crossings(fragments: Fragments, vertices: Float[Tensor, "P V 3"]) -> Int[Tensor, "N 4"]:
     """Return records of the crossings of all edges of the outline, hidden ones among them."""
     topology, cameras = fragments.topology, fragments.cameras
     device = vertices.device
     size = (len(vertices), len(topology.edges))
-    counts = torch.zeros(size, dtype=torch.int32, device=device)
+    counts = torch.zeros((*size, 2), dtype=torch.int32, device=device)
     inputs = [
         per_view(vertices, wp.vec3),
         shared(topology.edges, wp.int32),
@@ -181,11 +182,12 @@ def _all_crossings(fragments: Fragments, vertices: Float[Tensor, "P V 3"]) -> In
         per_view(counts, wp.int32),
     ]
     launch_views(count_crossings, size, inputs, device)
-    view, edge = counts.nonzero(as_tuple=True)
-    count = counts[view, edge].long()
+    view, edge, kind = counts.nonzero(as_tuple=True)
+    count = counts[view, edge, kind].long()
     candidate = torch.arange(len(count), device=device).repeat_interleave(count)
     rank = torch.arange(len(candidate), device=device) - (count.cumsum(0) - count)[candidate]
-    return torch.stack([view[candidate], edge[candidate], rank], 1).to(torch.int32)
+    met = torch.stack([view, edge, kind], 1)[candidate]
+    return torch.cat([met, rank[:, None]], 1).to(torch.int32)
 
 
 def _outline(vertices: Float[Tensor, "P V 3"], fragments: Fragments) -> list[wp.array]:
@@ -199,7 +201,7 @@ def _outline(vertices: Float[Tensor, "P V 3"], fragments: Fragments) -> list[wp.
 
 
 def _listed(crossings: _Crossings) -> list[wp.array]:
-    return [_array(crossings.records, wp.vec3i), _array(crossings.lower_pixel, wp.int32)]
+    return [_array(crossings.records, wp.vec4i), _array(crossings.lower_pixel, wp.int32)]
 
 
 def _array(tensor: Tensor, kind: Any = wp.float32) -> wp.array:
