@@ -17,6 +17,7 @@ from backend.geometry.nearest import interpolate_at, nearest_vertices
 from backend.geometry.normals import vertex_normals
 from backend.geometry.signed_distance import ClosestPoints, SurfaceQuery
 from backend.synthesis.parts import Part
+from backend.synthesis.shelter import is_sheltered
 from backend.synthesis.textures import OPAQUE, is_cut, read_texture
 
 COVERING = ("top", "bottom", "dress", "shoes", "hat")
@@ -108,9 +109,22 @@ def _below(part: Part, above: Sequence[Part]) -> tuple[Part, Part]:
         settings = OF_INNER.get(part.part, CLOTH_OVER_CLOTH)
         cover = cover_of(part, outer, settings)
         is_inside = cover.edge_m > settings.kept_edge_m
-        hidden |= cover.is_covered & is_inside & (cover.gap_m < settings.hidden_reach_m)
+        below = cover.is_covered & is_inside & (cover.gap_m < settings.hidden_reach_m)
         part = pushed_below(part, cover, settings)
+        hidden |= _unseen(part, outer, below) if part.part == "skin" else below
     return part, without(part, hidden)
+
+
+def _unseen(part: Part, outer: Part, below: Bool[Tensor, " V"]) -> Bool[Tensor, " V"]:
+    """Return the vertices below a garment less those that one sees through its openings.
+
+    A lapel has no rim where the cloth is folded: the skin between two of them is not below either.
+    """
+    normals = vertex_normals(part.vertices, part.faces)[below]
+    faces = outer.faces[_is_opaque(outer)]
+    unseen = below.clone()
+    unseen[below] = is_sheltered(part.vertices[below], normals, outer.vertices, faces)
+    return unseen
 
 
 def cover_of(inner: Part, outer: Part, settings: LayerSettings = DEFAULT) -> Cover:

@@ -16,6 +16,7 @@ from backend.body.anny55 import Anny55
 from backend.geometry.isosurface import face_components
 from backend.synthesis.garments import Garment, fit_garment, garment_weights, read_garment
 from backend.synthesis.people import ABOVE_ALL, ON_SKIN
+from backend.synthesis.seams import sewn
 
 Slot = Literal[
     "top", "bottom", "suit", "dress", "coat", "shoes", "hair", "hat", "brows", "lashes", "eyes"
@@ -66,6 +67,8 @@ class Item:
     wearer: Wearer
     materials: tuple[Path, ...] = ()
     """Other looks of the same mesh, relative to the MakeHuman folder."""
+    gapes_m: float = 0.0
+    """What is closer than this across an open seam is sewn; 0 = its seams are closed."""
 
 
 def _item(
@@ -100,7 +103,8 @@ CATALOGUE: tuple[Item, ...] = (
     _item(f"{_OTHERS}/TubeTop", "top", "female"),
     _item(f"{_OTHERS}/VNeckTop", "top", "female"),
     _item(f"{_OTHERS}/ShortJeans", "bottom", "female"),
-    _item(f"{_OTHERS}/Tightjeans", "bottom", "female"),
+    # Both inner seams gape by 6 to 14 mm from the crotch to the hem.
+    replace(_item(f"{_OTHERS}/Tightjeans", "bottom", "female"), gapes_m=0.016),
     _item(f"{_OTHERS}/JeansSkirt", "bottom", "female", "loose"),
     _item(f"{_OTHERS}/F_Beach_Dress_01", "dress", "female"),
     _item(f"{_OTHERS}/F_Dress_01", "dress", "female"),
@@ -199,6 +203,9 @@ def read_item(
     """
     garment = _read(makehuman / item.mhclo, makehuman / material if material else None)
     garment = replace(garment, layer=LAYER_OF_SLOT[item.slot])
+    if item.gapes_m > 0:
+        fitted = fit_garment(garment, body.bind(body.mean_shape).vertices)
+        garment = sewn(garment, fitted, item.gapes_m)
     if item.slot != "suit":
         return (replace(garment, name=item.name, part=item.part),)
     is_lower = lower_faces(garment, body)

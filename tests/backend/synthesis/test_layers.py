@@ -1,3 +1,4 @@
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -74,6 +75,17 @@ def test_skin_that_pierces_a_garment_is_pushed_below_it_and_follows_it() -> None
     assert (skin.vertices[covered, 1] + 0.003).abs().max() < 1e-6
     assert skin.weights[:, 1].equal(covered.float())
     assert top.vertices.equal(sheet(0.0, 0.2, "top").vertices)
+
+
+def test_skin_seen_through_an_opening_without_a_rim_stays() -> None:
+    """A roof with a chimney along its ridge, open as far as one can see."""
+    skin, top = sheet(-0.03, 0.1, "skin"), sheet(0.0, 0.2, "top")
+    beside = top.vertices[:, 0].abs()
+    height = (0.05 - beside).clamp_min(0.0) + (beside < 0.015).float()
+    top = replace(top, vertices=top.vertices + torch.tensor([0.0, 1, 0]) * height[:, None])
+    shown = layered([skin, top], [0, 1])[0]
+    seen = skin.vertices[:, 0].abs() < 0.008
+    assert torch.isin(skin.vertices[seen, 0], shown.vertices[:, 0]).all()
 
 
 def test_garments_of_one_layer_leave_each_other_alone() -> None:
