@@ -44,8 +44,13 @@ def interpolate(
     return _library().interpolate(values, raster, fragments.topology.faces)[0]
 
 
-def antialias(fragments: Fragments, image: Float[Tensor, "P H W C"]) -> Float[Tensor, "P H W C"]:
-    """See `differentiable.antialias`; in single precision."""
+def antialias(
+    fragments: Fragments,
+    image: Float[Tensor, "P H W C"],
+    attributes: Float[Tensor, "P V C"] | None = None,
+) -> Float[Tensor, "P H W C"]:
+    """See `differentiable.antialias`; in single precision, and attributes count for nothing."""
+    del attributes
     raster, clip = fragments.native
     return _library().antialias(image.float().contiguous(), raster, clip, fragments.topology.faces)
 

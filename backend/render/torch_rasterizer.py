@@ -105,9 +105,15 @@ def _shares(areas: Float[Tensor, "N 3"], least: Float[Tensor, " N"]) -> Float[Te
     return shares + (change - change.detach()) / bounded
 
 
-def antialias(fragments: Fragments, image: Float[Tensor, "P H W C"]) -> Float[Tensor, "P H W C"]:
+def antialias(
+    fragments: Fragments,
+    image: Float[Tensor, "P H W C"],
+    attributes: Float[Tensor, "P V C"] | None = None,
+) -> Float[Tensor, "P H W C"]:
     """See `differentiable.antialias`."""
-    return torch.stack([_blended(fragments, view, one) for view, one in enumerate(image.unbind(0))])
+    values = [None] * len(image) if attributes is None else attributes
+    views = zip(image, values, strict=True)
+    return torch.stack([_blended(fragments, i, one, own) for i, (one, own) in enumerate(views)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,10 +125,30 @@ class _Crossings:
     line: Int[Tensor, " N"]
     is_blended: Bool[Tensor, " N"]
     """Whether the lines blend pixels at the edge; else it only hides what lies within."""
+    edge: Int[Tensor, " N"]
+    part: Float[Tensor, " N"]
+    """Weight of the value at the edge's second end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Blends:
+    """What is left of the crossings where pixels blend."""
+
+    line: Int[Tensor, " M"]
+    lower: Int[Tensor, " M"]
+    """The first of the two pixels."""
+    is_lower_inner: Bool[Tensor, " M"]
+    t: Float[Tensor, " M"]
+    """0 at the lower pixel's centre, 1 at the upper's."""
+    edge: Int[Tensor, " M"]
+    part: Float[Tensor, " M"]
 
 
 def _blended(
-    fragments: Fragments, view: int, image: Float[Tensor, "H W C"]
+    fragments: Fragments,
+    view: int,
+    image: Float[Tensor, "H W C"],
+    attributes: Float[Tensor, "V C"] | None,
 ) -> Float[Tensor, "H W C"]:
     """Return one view's image blended where rows cross steep edges and columns flat ones.
 
@@ -142,7 +168,8 @@ def _blended(
         depth = fragments.depth[view] if is_row else fragments.depth[view].T
         places = points if is_row else points.flip(-1)
         found = _crossings(places, ends[..., 2], is_blended, len(turned))
-        added = _change(turned, found, *_chosen(found, depth, fragments))
+        values = None if attributes is None else attributes[edges]
+        added = _change(turned, _chosen(found, depth, fragments), values)
         change = change + (added if is_row else added.transpose(0, 1))
     return image + change
 
@@ -178,16 +205,18 @@ def _crossings(
     place = a[:, 0] + part * (b[:, 0] - a[:, 0]) - 0.5
     near, far = depths[edge].detach().unbind(1)
     inverse = (1 - part.detach()) / near + part.detach() / far
-    return _Crossings(place=place, depth=1 / inverse, line=line, is_blended=is_blended[edge])
+    return _Crossings(
+        place=place,
+        depth=1 / inverse,
+        line=line,
+        is_blended=is_blended[edge],
+        edge=edge,
+        part=part.detach() / far / inverse,
+    )
 
 
-def _chosen(
-    found: _Crossings, depth: Float[Tensor, "H W"], fragments: Fragments
-) -> tuple[Int[Tensor, " M"], Int[Tensor, " M"]]:
-    """Return which crossings blend: visible, the outermost of their pixel pair, of such an edge.
-
-    And their lower pixels.
-    """
+def _chosen(found: _Crossings, depth: Float[Tensor, "H W"], fragments: Fragments) -> _Blends:
+    """Return the visible crossings that are outermost of their pixel pair, if their lines blend."""
     sign = -1 if fragments.layer == "farthest" else 1
     place = found.place.detach()
     lower = place.floor().clamp(-1, depth.shape[1]).long()
@@ -211,20 +240,33 @@ def _chosen(
     rank.scatter_reduce_(0, group, torch.arange(len(index), device=index.device), "amin")
     index = index[rank[rank < len(index)]]
     index = index[found.is_blended[index]]
-    return index, lower[index]
+    return _Blends(
+        line=found.line[index],
+        lower=lower[index],
+        is_lower_inner=(before < after)[index],
+        t=found.place[index] - lower[index],
+        edge=found.edge[index],
+        part=found.part[index],
+    )
 
 
 def _change(
-    image: Float[Tensor, "H W C"],
-    found: _Crossings,
-    index: Int[Tensor, " M"],
-    lower: Int[Tensor, " M"],
+    image: Float[Tensor, "H W C"], blends: _Blends, values: Float[Tensor, "E 2 C"] | None
 ) -> Float[Tensor, "H W C"]:
-    """Return what blending adds to the pixels beside the chosen crossings."""
-    line, t = found.line[index], found.place[index] - lower
-    difference = image[line, lower + 1] - image[line, lower]
-    to_lower = (0.5 - t).clamp(min=0)[:, None] * difference
-    to_upper = -(t - 0.5).clamp(min=0)[:, None] * difference
-    change = torch.zeros_like(image)
-    change = change.index_put((line, lower), to_lower, accumulate=True)
-    return change.index_put((line, lower + 1), to_upper, accumulate=True)
+    """Return what blending adds to the pixels beside the crossings.
+
+    With values of the edges' ends, what enters the outer pixel has those of the edge.
+    """
+    lower = (blends.line, blends.lower)
+    upper = (blends.line, blends.lower + 1)
+    from_lower, from_upper = image[lower], image[upper]
+    if values is not None:
+        first, second = values[blends.edge].unbind(1)
+        at_edge = first + blends.part[:, None] * (second - first)
+        is_lower_inner = blends.is_lower_inner[:, None]
+        from_lower = torch.where(is_lower_inner, at_edge, from_lower)
+        from_upper = torch.where(is_lower_inner, from_upper, at_edge)
+    to_lower = (0.5 - blends.t).clamp(min=0)[:, None] * (from_upper - image[lower])
+    to_upper = (blends.t - 0.5).clamp(min=0)[:, None] * (from_lower - image[upper])
+    change = torch.zeros_like(image).index_put(lower, to_lower, accumulate=True)
+    return change.index_put(upper, to_upper, accumulate=True)

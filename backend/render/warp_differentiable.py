@@ -49,10 +49,17 @@ def interpolate(
     return _Interpolation.apply(fragments.vertices.float(), attributes.float(), fragments)
 
 
-def antialias(fragments: Fragments, image: Float[Tensor, "P H W C"]) -> Float[Tensor, "P H W C"]:
+def antialias(
+    fragments: Fragments,
+    image: Float[Tensor, "P H W C"],
+    attributes: Float[Tensor, "P V C"] | None = None,
+) -> Float[Tensor, "P H W C"]:
     """See `differentiable.antialias`; in single precision."""
     vertices = fragments.vertices.float()
-    return _Antialias.apply(vertices, image.float(), (fragments, _crossings(fragments)))
+    if attributes is None:
+        attributes = image.new_zeros((len(image), 0, image.shape[3]))
+    colours = (attributes.float(), image.float())
+    return _Antialias.apply(vertices, *colours, (fragments, _crossings(fragments)))
 
 
 class _Interpolation(torch.autograd.Function):
@@ -103,26 +110,24 @@ def _seen(vertices: Float[Tensor, "P V 3"], fragments: Fragments) -> list[Array]
 class _Crossings:
     """Where outlines pass between two pixels; see `antialias_kernels`."""
 
-    records: Int[Tensor, "N 4"]
-    """View, edge, kind, rank; 32 bits."""
-    lower_pixel: Int[Tensor, " N"]
-    """The one of the two that comes first on its line; 32 bits."""
+    records: Int[Tensor, "N 3"]
+    """View, edge, rank; 32 bits."""
+    pixels: Int[Tensor, "N 2"]
+    """The one of the two that comes first on its line, and 1 if it is the outer one; 32 bits."""
 
 
 class _Antialias(torch.autograd.Function):
     """Image -> image blended at outlines, and back to the image and the outlines."""
 
     @staticmethod
-    def forward(
-        ctx: Any, vertices: Tensor, image: Tensor, found: tuple[Fragments, _Crossings]
-    ) -> Tensor:
-        fragments, crossings = found
-        colours = plain(image)
-        ctx.save_for_backward(vertices, colours)
+    def forward(ctx: Any, *given: Any) -> Tensor:
+        vertices, attributes, image, (fragments, crossings) = given
+        values, colours = plain(attributes), plain(image)
+        ctx.save_for_backward(vertices, values, colours)
         ctx.fragments, ctx.crossings = fragments, crossings
         blended = colours.clone()
-        inputs = [*_outline(vertices, fragments), *_listed(crossings), _array(colours)]
-        inputs.append(_array(blended))
+        inputs = [*_outline(vertices, fragments), *_listed(crossings)]
+        inputs += [_array(tensor) for tensor in (values, colours, blended)]
         launch(blend_pixels, len(crossings.records), inputs, vertices.device)
         return blended
 
@@ -131,14 +136,16 @@ class _Antialias(torch.autograd.Function):
     def backward(  # pyright: ignore[reportIncompatibleMethodOverride] - the decorator's types
         ctx: Any, *gradients: Tensor
     ) -> tuple[Tensor | None, ...]:
-        vertices, image = ctx.saved_tensors
+        vertices, values, image = ctx.saved_tensors
         arriving = plain(gradients[0])
+        value_gradient = torch.zeros_like(values)
         image_gradient = arriving.clone()
         vertex_gradient = torch.zeros_like(vertices, memory_format=torch.contiguous_format)
-        inputs = [*_outline(vertices, ctx.fragments), *_listed(ctx.crossings), _array(image)]
-        inputs += [_array(arriving), _array(image_gradient), _array(vertex_gradient, wp.vec3)]
+        inputs = [*_outline(vertices, ctx.fragments), *_listed(ctx.crossings)]
+        passed = (values, image, arriving, value_gradient, image_gradient)
+        inputs += [*(_array(tensor) for tensor in passed), _array(vertex_gradient, wp.vec3)]
         launch(spread_blend_gradients, len(ctx.crossings.records), inputs, vertices.device)
-        return vertex_gradient, image_gradient, None
+        return vertex_gradient, value_gradient, image_gradient, None
 
 
 def _crossings(fragments: Fragments) -> _Crossings:
@@ -147,30 +154,30 @@ def _crossings(fragments: Fragments) -> _Crossings:
     vertices = plain(fragments.vertices)
     device = vertices.device
     records = _all_crossings(fragments, vertices)
-    lower_pixel = torch.empty(len(records), dtype=torch.int32, device=device)
+    pixels = torch.empty((len(records), 2), dtype=torch.int32, device=device)
     keys = torch.empty(len(records), dtype=torch.int64, device=device)
     settings = fragments.settings
     sign = -1.0 if fragments.layer == "farthest" else 1.0
     inputs = [*_outline(vertices, fragments), _array(fragments.depth), sign]
-    inputs += [settings.behind_m, settings.gap_m, _array(records, wp.vec4i)]
-    inputs += [_array(lower_pixel, wp.int32), _array(keys, wp.int64)]
+    inputs += [settings.behind_m, settings.gap_m, _array(records, wp.vec3i)]
+    inputs += [_array(pixels, wp.vec2i), _array(keys, wp.int64)]
     launch(find_visible, len(records), inputs, device)
-    visible = (lower_pixel >= 0).nonzero()[:, 0]
+    visible = (pixels[:, 0] >= 0).nonzero()[:, 0]
     order = keys[visible].argsort(stable=True)
     pair = keys[visible][order] >> 32
     is_first = torch.ones_like(pair, dtype=torch.bool)
     is_first[1:] = pair[1:] != pair[:-1]
     is_blended = keys[visible][order] & 1 == 0
     kept = visible[order[is_first & is_blended]]
-    return _Crossings(records=records[kept], lower_pixel=lower_pixel[kept])
+    return _Crossings(records=records[kept], pixels=pixels[kept])
 
 
-def _all_crossings(fragments: Fragments, vertices: Float[Tensor, "P V 3"]) -> Int[Tensor, "N 4"]:
+def _all_crossings(fragments: Fragments, vertices: Float[Tensor, "P V 3"]) -> Int[Tensor, "N 3"]:
     """Return records of the crossings of all edges of the outline, hidden ones among them."""
     topology, cameras = fragments.topology, fragments.cameras
     device = vertices.device
     size = (len(vertices), len(topology.edges))
-    counts = torch.zeros((*size, 2), dtype=torch.int32, device=device)
+    counts = torch.zeros(size, dtype=torch.int32, device=device)
     inputs = [
         per_view(vertices, wp.vec3),
         shared(topology.edges, wp.int32),
@@ -182,12 +189,11 @@ def _all_crossings(fragments: Fragments, vertices: Float[Tensor, "P V 3"]) -> In
         per_view(counts, wp.int32),
     ]
     launch_views(count_crossings, size, inputs, device)
-    view, edge, kind = counts.nonzero(as_tuple=True)
-    count = counts[view, edge, kind].long()
+    view, edge = counts.nonzero(as_tuple=True)
+    count = counts[view, edge].long()
     candidate = torch.arange(len(count), device=device).repeat_interleave(count)
     rank = torch.arange(len(candidate), device=device) - (count.cumsum(0) - count)[candidate]
-    met = torch.stack([view, edge, kind], 1)[candidate]
-    return torch.cat([met, rank[:, None]], 1).to(torch.int32)
+    return torch.stack([view[candidate], edge[candidate], rank], 1).to(torch.int32)
 
 
 def _outline(vertices: Float[Tensor, "P V 3"], fragments: Fragments) -> list[wp.array]:
@@ -201,7 +207,7 @@ def _outline(vertices: Float[Tensor, "P V 3"], fragments: Fragments) -> list[wp.
 
 
 def _listed(crossings: _Crossings) -> list[wp.array]:
-    return [_array(crossings.records, wp.vec4i), _array(crossings.lower_pixel, wp.int32)]
+    return [_array(crossings.records, wp.vec3i), _array(crossings.pixels, wp.vec2i)]
 
 
 def _array(tensor: Tensor, kind: Any = wp.float32) -> wp.array:

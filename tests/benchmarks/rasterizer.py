@@ -122,7 +122,7 @@ def step(now: Scene, target: Tensor) -> list[float]:
     found = []
     timed(lambda: found.append(rasterize_now(now, vertices)) or vertices, spent, device)
     image = timed(lambda: interpolate(found[0], attributes), spent, device)
-    blended = timed(lambda: antialias(found[0], image), spent, device)
+    blended = timed(lambda: antialias(found[0], image, attributes), spent, device)
     loss = timed(lambda: (blended - target).abs().mean(), spent, device)
     timed(lambda: torch.autograd.grad(loss, [vertices, colours])[0], spent, device)
     return [*spent, 1000 * (time.process_time() - start)]

@@ -48,7 +48,10 @@ def on(device: str, topology: Topology) -> Topology:
     )
 
 
-def images_and_gradients(layer: Layer, backend: Backend, device: str = "cpu") -> list[Tensor]:
+def images_and_gradients(
+    layer: Layer, backend: Backend, device: str = "cpu", *, are_given: bool = True
+) -> list[Tensor]:
+    """Of random values, which outlines know if they are given."""
     vertices, topology = two_balls()
     vertices, topology = vertices.to(device), on(device, topology)
     generator = torch.Generator().manual_seed(0)
@@ -57,7 +60,7 @@ def images_and_gradients(layer: Layer, backend: Backend, device: str = "cpu") ->
     vertices.requires_grad_()
     seen = rasterize(vertices, topology, SKEWED, layer=layer, backend=backend)
     image = interpolate(seen, values)
-    blended = antialias(seen, image)
+    blended = antialias(seen, image, values if are_given else None)
     inner = torch.autograd.grad((image * asked).sum(), [vertices, values], retain_graph=True)
     outer = torch.autograd.grad(((blended - image) * asked).sum(), [vertices, values])
     return [t.cpu() for t in (seen.face, seen.depth, image, blended, *inner, *outer)]
@@ -72,9 +75,10 @@ def test_cuda_gives_what_the_cpu_gives(layer: Layer, backend: Backend) -> None:
         assert (found - expected).float().norm() <= 1e-3 * expected.float().norm()
 
 
+@pytest.mark.parametrize("are_given", [False, True])
 @pytest.mark.parametrize("layer", ["nearest", "farthest"])
-def test_warp_agrees_with_its_plain_twin(layer: Layer) -> None:
-    ours, twins = (images_and_gradients(layer, backend) for backend in BOTH)
+def test_warp_agrees_with_its_plain_twin(layer: Layer, *, are_given: bool) -> None:
+    ours, twins = (images_and_gradients(layer, name, are_given=are_given) for name in BOTH)
     assert torch.equal(ours[0], twins[0])
     for image, expected in zip(ours[1:4], twins[1:4], strict=True):
         assert (image - expected).abs().max() < 1e-5
@@ -102,6 +106,22 @@ def test_outlines_are_found_whatever_the_size_of_faces(level: int) -> None:
     outwards = (vertices - torch.tensor([0.0, 0, 2])).detach() / 0.1
     by_radius = 2 * ball_area_px2(0.1, 400) / 0.1 * 4 / (4 - 0.01)
     assert (slope * outwards).sum() == pytest.approx(by_radius, rel=0.03)
+
+
+@pytest.mark.parametrize("backend", BOTH)
+def test_a_surface_enters_pixels_with_the_values_at_its_edge(backend: Backend) -> None:
+    """A square's x, whose right edge covers 0.3 of a pixel."""
+    corners = torch.tensor([[[0.1, 0.1, 1.0], [0.503, 0.1, 1], [0.503, 0.9, 1], [0.1, 0.9, 1]]])
+    cameras = Cameras(intrinsics=torch.tensor([100.0, 100, 1]).diag()[None], width=100, height=100)
+    topology = mesh_topology(torch.tensor([[0, 1, 2], [0, 2, 3]]))
+    seen = rasterize(corners, topology, cameras, backend=backend)
+    values = corners[..., :1].clone().requires_grad_()
+    entered = antialias(seen, interpolate(seen, values), values)[0, 40, 50, 0]
+    assert entered.detach() == pytest.approx(0.3 * 0.503, abs=1e-5)
+    (slope,) = torch.autograd.grad(entered, values)
+    down = (0.405 - 0.1) / 0.8
+    expected = torch.tensor([0, 0.3 * (1 - down), 0.3 * down, 0])
+    assert torch.allclose(slope[0, :, 0], expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("backend", BOTH)
