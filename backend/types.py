@@ -79,6 +79,20 @@ class BodyFit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Poses:
+    """How one skeleton stands in P photos."""
+
+    joints: Float[Tensor, "J 3"]
+    """Bind pose, body frame, metres."""
+    parents: tuple[int, ...]
+    """Of each joint; -1 for the pelvis, which comes first."""
+    rotations: Float[Tensor, "P J 3 3"]
+    """As in `BodyFit`."""
+    camera_from_body: Float[Tensor, "P 4 4"]
+    """As in `BodyFit`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SkinnedMesh:
     """A surface whose vertices are bound to joints."""
 

@@ -11,6 +11,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, where
 from torch.nn.functional import normalize
 
+from backend.types import Poses
+
 SMALL_RAD2 = 1e-8
 """Squared angles below this use the series of sin(a)/a at 0, which has a derivative there."""
 
@@ -78,6 +80,11 @@ def camera_from_bind(
         camera_from_body: Rigid.
     """
     return camera_from_body[..., None, :, :] @ bone_matrices(joints, parents, rotations)
+
+
+def bones_of(poses: Poses) -> Float[Tensor, "P J 4 4"]:
+    """Return the bone matrices that take the bind pose into each photo's camera frame."""
+    return camera_from_bind(poses.joints, poses.parents, poses.rotations, poses.camera_from_body)
 
 
 def moved_joints(
