@@ -30,10 +30,11 @@ def largest_part(is_solid: Bool[Tensor, "X Y Z"]) -> Bool[Tensor, "X Y Z"]:
 def solid_part(volume: Float[Tensor, "X Y Z"]) -> Float[Tensor, "X Y Z"]:
     """Return signed distances (positive outside) of one solid: no cavities, no floating parts.
 
-    Values change only where the sign does: a filled or dropped sample takes the opposite sign.
+    Values change only where the sign does: a filled or dropped sample takes the opposite sign. 0 is
+    outside. Both sides are connected then, so the surface between them is one piece.
     """
     magnitude = volume.abs().clamp(min=1e-6)
-    filled = torch.where(enclosed(volume > 0), -magnitude, volume)
+    filled = torch.where(enclosed(volume >= 0), -magnitude, volume)
     solid = filled < 0
     return torch.where(solid & ~largest_part(solid), magnitude, filled)
 

@@ -115,16 +115,17 @@ def fuse(
     volume = _integrate(observers, grid, template, settings=settings, report=report)
     report(STAGE, _DONE["carved"])
     solid = solid_part(volume.view(grid.shape))
-    surface = marching_cubes(Volume(values=solid, origin=grid.origin, voxel_m=grid.voxel_m))
-    # Parts that touch at a corner of a voxel only are one solid, but two surfaces.
-    vertices, faces = largest_component(*surface)
+    inner = Volume(values=solid, origin=grid.origin, voxel_m=grid.voxel_m)
+    vertices, faces = marching_cubes(inner)
     focus = _head(template, settings)
-    vertices, faces = decimate(
+    simpler = decimate(
         magnified(vertices, focus),
         faces,
         settings.face_budget,
         max_edge_m=settings.max_edge * (BODY_AREA_M2 / settings.face_budget) ** 0.5,
     )
+    # Decimation takes thin necks apart.
+    vertices, faces = largest_component(*simpler)
     vertices = restored(vertices, focus)
     report(STAGE, _DONE["decimated"])
     return _attach(vertices, faces, observers=observers, template=template, settings=settings)

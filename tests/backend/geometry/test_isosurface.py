@@ -1,9 +1,11 @@
+import pytest
 import torch
 from torch import Tensor
 
 from backend.geometry.isosurface import face_components, largest_component, marching_cubes
 from backend.geometry.remesh import is_manifold, is_watertight
 from backend.geometry.signed_distance import Volume
+from backend.geometry.solids import solid_part
 
 VOXEL_M = 0.02
 ORIGIN = torch.tensor([0.3, -0.2, 1.0])
@@ -44,6 +46,23 @@ def test_a_ball_cut_by_the_border_is_capped() -> None:
 def test_values_of_exactly_zero_leave_the_surface_manifold() -> None:
     values = (ball((0.31, 0.31, 0.31), 0.2) / VOXEL_M).round() * VOXEL_M
     assert is_manifold(*surface(values))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_surface_of_any_values_is_manifold(seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    values = torch.randn(12, 13, 14, generator=generator)
+    values = (values, values.round(), values.sign(), 1e-20 * values)[seed % 4]
+    assert is_manifold(*surface(values))
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.8])
+def test_the_surface_of_a_solid_part_is_one_piece(share: float) -> None:
+    generator = torch.Generator().manual_seed(3)
+    values = (torch.rand(12, 13, 14, generator=generator) - share).round(decimals=1)
+    vertices, faces = surface(solid_part(values))
+    assert is_manifold(vertices, faces)
+    assert face_components(faces, len(vertices)).max() == 0
 
 
 def test_nothing_inside_is_an_empty_mesh() -> None:
