@@ -1,0 +1,128 @@
+"""One second-order step of the poses of several photos at once, the common shape eliminated.
+
+Every photo p sees each point v of one canonical surface at the signed distance
+e_vp = n_vp . (y_vp - c_vp) from its match. Poses change it by J_vp x_p, and the shape, common to
+all photos, by g_vp s_v with the point's own move s_v along its canonical normal:
+
+    E = sum_vp k_vp (e_vp + J_vp x_p + g_vp s_v)^2 + mu sum_v s_v^2 + sum_p |o_p + x_p|^2_K
+        + P |mean_p (o_p + x_p)|^2_M
+
+o_p is how far the pose has already moved from the given one. The moves s_v are eliminated, since
+each stands alone: what all photos agree on goes into the shape, and the poses take what they
+disagree on. Gauss-Newton with variable projection (Golub and Pereyra 1973).
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sights:
+    """How P photos see N points, to first order in D pose parameters."""
+
+    distance_m: Float[Tensor, "P N"]
+    """e, along the match's normal."""
+    jacobian: Float[Tensor, "P N D"]
+    """J, of e by the photo's own parameters."""
+    shape_gain: Float[Tensor, "P N"]
+    """g, of e by the point's move along its canonical normal."""
+    precision: Float[Tensor, "P N"]
+    """k, per square metre; 0 where the photo does not see the point."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Priors:
+    """What is known of the parameters before any photo is looked at."""
+
+    moved: Float[Tensor, "P D"]
+    """o, from the given poses."""
+    precision: Float[Tensor, " D"]
+    """K, of each photo's move."""
+    common_precision: Float[Tensor, " D"]
+    """M, of the mean move."""
+    shape_precision: float
+    """mu, per square metre."""
+
+
+def descendants(parents: tuple[int, ...]) -> Bool[Tensor, "J J"]:
+    """Return which joints (columns) move when a joint (row) turns: itself and all below it."""
+    below = torch.eye(len(parents), dtype=torch.bool)
+    for joint in range(len(parents) - 1, 0, -1):  # children come after their parents
+        below[parents[joint]] |= below[joint]
+    return below
+
+
+def pose_jacobian(
+    rest: Float[Tensor, "N 3"],
+    normals: Float[Tensor, "N 3"],
+    weights: Float[Tensor, "N J"],
+    bones: Float[Tensor, "J 4 4"],
+    *,
+    joints: Float[Tensor, "J 3"],
+    is_below: Bool[Tensor, "R J"],
+    free: Int[Tensor, " R"],
+) -> Float[Tensor, "N D"]:
+    """Return how far points move along normals when the root shifts and joints turn.
+
+    dy_v = t + sum_j w_j x a_vj,  a_vj = sum_(k below j) w_vk (G_k x_v - q_j)
+
+    where q_j is the posed joint. The turn of joint j is written as o_j in its own bone's axes,
+    w_j = R(G_j) o_j: a change of the rotation relative to the parent on its right, R_j exp(o_j).
+
+    Args:
+        rest: x, bind pose, metres.
+        normals: Unit, in the posed frame.
+        weights: Rows sum to 1.
+        bones: G.
+        joints: Bind pose, metres.
+        is_below: Row per free joint: which joints turn with it.
+        free: The joints that may turn.
+
+    Returns:
+        D = 3 + 3R columns: metres per metre of t, then metres per radian of o_j.
+    """
+    turned = torch.einsum("jab,nb->nja", bones[:, :3, :3], rest) + bones[:, :3, 3]
+    below = is_below.to(rest)
+    arms = torch.einsum("rj,njc->nrc", below, weights[..., None] * turned)
+    pivots = (bones[free, :3, :3] @ joints[free, :, None])[..., 0] + bones[free, :3, 3]
+    arms = arms - (weights @ below.T)[..., None] * pivots
+    moments = torch.linalg.cross(arms, normals[:, None].expand_as(arms), dim=-1)
+    own = torch.einsum("nrc,rcd->nrd", moments, bones[free, :3, :3])
+    return torch.cat([normals, own.flatten(1)], 1)
+
+
+def solve(sights: Sights, priors: Priors) -> Float[Tensor, "P D"]:
+    """Return the step x of all photos' parameters that minimises E.
+
+    Memory: the Jacobian three times and (P D)² in double precision twice.
+    """
+    photos, _, size = sights.jacobian.shape
+    gained = sights.precision * sights.shape_gain  # k g
+    own = (gained * sights.shape_gain).sum(0) + priors.shape_precision
+    weighted = sights.precision[..., None] * sights.jacobian
+    normal = torch.einsum("pnd,pne->pde", weighted, sights.jacobian).double()
+    right = -torch.einsum("pnd,pn->pd", weighted, sights.distance_m).double()
+    # Elimination of the points' own moves couples the photos.
+    coupling = (gained / own.sqrt())[..., None] * sights.jacobian  # (P, N, D)
+    shared = (gained * sights.distance_m).sum(0) / own.sqrt()
+    right += torch.einsum("pnd,n->pd", coupling, shared).double()
+    rows = coupling.transpose(0, 1).flatten(1)  # (N, P D)
+    system = torch.block_diag(*normal) - (rows.T @ rows).double()
+    prior = priors.precision.double()
+    mean = (priors.common_precision / photos).double()
+    right -= prior * priors.moved + mean * priors.moved.sum(0)
+    system += torch.diag(prior.repeat(photos))
+    system += torch.diag(mean).repeat(photos, photos)
+    factor = torch.linalg.cholesky(system)
+    return torch.cholesky_solve(right.flatten()[:, None], factor).view(photos, size).float()
+
+
+def common_moves(sights: Sights, shape_precision: float) -> Float[Tensor, " N"]:
+    """Return the move of each point along its canonical normal that suits all photos, metres."""
+    gained = sights.precision * sights.shape_gain
+    return -(gained * sights.distance_m).sum(0) / (
+        (gained * sights.shape_gain).sum(0) + shape_precision
+    )

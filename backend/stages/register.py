@@ -1,0 +1,353 @@
+"""One skinned surface against the posed surfaces of all photos: better poses, shape and weights.
+
+Poses that are a little wrong blur what fusion makes of several photos. Here the fused surface is
+laid onto each photo's own surface again and again: closest points, then one second-order step of
+all poses with the common shape eliminated (`geometry.pose_steps`), then the shape's own step.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from backend.body.kinematics import (
+    axis_angle_from_matrix,
+    bones_of,
+    matrix_from_axis_angle,
+    moved_joints,
+)
+from backend.geometry.matching import Matches, Target, carried
+from backend.geometry.normals import vertex_normals
+from backend.geometry.pose_steps import (
+    Priors,
+    Sights,
+    common_moves,
+    descendants,
+    pose_jacobian,
+    solve,
+)
+from backend.geometry.skinning import blended_matrices, determinants, pose
+from backend.geometry.smoothness import smooth_attributes
+from backend.report import Report
+from backend.types import PosedSurface, Poses, SkinnedMesh
+
+STAGE = "register"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisterSettings:
+    """How the surface is laid onto the photos' surfaces."""
+
+    iterations: int = 14
+    reach_m: tuple[float, float] = (0.12, 0.04)
+    """Farther points are no matches, in the first and in the last iteration."""
+    robust_m: tuple[float, float] = (0.03, 0.01)
+    """Distance at which a match's pull is a quarter (Geman and McClure), first and last."""
+    min_cosine: float = 0.5
+    """Between the normals of a match."""
+    noise_m: float = 0.003
+    """Of a photo's surface."""
+    patch_m: float = 0.05
+    """Errors of surfaces are alike over this distance: so large an area is one measurement."""
+    rigidity_power: float = 2.0
+    """Of the blended matrix's determinant: where skin folds, weights say too little of the pose."""
+    max_points: int = 8000
+    """Of the surface, drawn by area, in the equations of the poses."""
+    max_entries: int = 16_000_000
+    """Of the poses' Jacobian, which is held three times (192 MB); fewer points for many photos."""
+    pose_sigma_rad: float = 0.1
+    """Of a joint, about the given pose."""
+    stiff_sigma_rad: float = 0.03
+    stiff_joints: tuple[int, ...] = (10, 11, *range(25, 55))
+    """Toes and fingers: small, and often wrong in the surfaces."""
+    fixed_joints: tuple[int, ...] = (22, 23, 24)
+    """Jaw and eyes: inside the surface."""
+    root_sigma_m: float = 0.1
+    common_sigma_rad: float = 0.05
+    """Of the mean move of a joint over all photos, which the common shape could take as well."""
+    move_sigma_m: float = 0.05
+    """Of a vertex from the given surface, along its normal."""
+    max_turn_rad: float = 0.3
+    """Of a joint in one iteration."""
+    max_move_m: float = 0.03
+    """Of a vertex in one iteration."""
+    smoothing: int = 5
+    """Rounds of averaging the vertices' moves with their neighbours' in each iteration."""
+    normal_scale_m: float = 0.05
+    """Where scans take their weights from: distance that counts as much as 60° of normals."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registered:
+    """What all photos together say."""
+
+    mesh: SkinnedMesh
+    """Bind pose; the given one with its vertices moved."""
+    poses: Poses
+    scan_weights: tuple[Float[Tensor, "_ J"], ...]
+    """For each surface's vertices, the weights of the registered surface there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Frame:
+    """What does not change from iteration to iteration."""
+
+    targets: Sequence[Target]
+    given: Poses
+    free: Int[Tensor, " R"]
+    is_below: Bool[Tensor, "R J"]
+    area: Float[Tensor, " V"]
+    """Square metres around each vertex."""
+    chosen: Int[Tensor, " N"]
+    """Vertices in the equations of the poses."""
+    settings: RegisterSettings
+
+
+def register(
+    mesh: SkinnedMesh,
+    surfaces: Sequence[PosedSurface],
+    poses: Poses,
+    settings: RegisterSettings,
+    *,
+    report: Report,
+) -> Registered:
+    """Return the surface, the poses and the scans' weights that fit together best.
+
+    What all photos agree on moves the surface; what they disagree on moves their poses. Weights
+    are kept. Memory: 192 MB for the equations, and a search tree per surface.
+
+    Args:
+        mesh: Bind pose, body frame, metres.
+        surfaces: Posed, in the camera frame of their photos; their weights are not read.
+        poses: One per surface, about right.
+        settings: See there.
+        report: Called with the share of the work done after each iteration.
+    """
+    frame = _frame(mesh, surfaces, poses, settings)
+    for k in range(settings.iterations):
+        report(STAGE, 0.9 * k / settings.iterations)
+        share = k / max(settings.iterations - 1, 1)
+        mesh, poses = _iterate(mesh, poses, frame, share)
+    report(STAGE, 0.9)
+    return Registered(
+        mesh=mesh, poses=poses, scan_weights=_scan_weights(mesh, surfaces, poses, settings)
+    )
+
+
+def _frame(
+    mesh: SkinnedMesh,
+    surfaces: Sequence[PosedSurface],
+    poses: Poses,
+    settings: RegisterSettings,
+) -> _Frame:
+    device = mesh.vertices.device
+    joints = [j for j in range(len(poses.parents)) if j not in settings.fixed_joints]
+    free = torch.tensor(joints, device=device)
+    area = _vertex_areas(mesh)
+    parameters = len(surfaces) * (3 + 3 * len(joints))
+    count = min(settings.max_points, settings.max_entries // parameters, int((area > 0).sum()))
+    generator = torch.Generator().manual_seed(0)
+    chosen = torch.multinomial(area.cpu(), count, generator=generator).to(device)
+    return _Frame(
+        targets=[
+            Target(surface.mesh.vertices, surface.mesh.faces, surface.is_observed)
+            for surface in surfaces
+        ],
+        given=poses,
+        free=free,
+        is_below=descendants(poses.parents).to(device)[free],
+        area=area,
+        chosen=chosen,
+        settings=settings,
+    )
+
+
+def _vertex_areas(mesh: SkinnedMesh) -> Float[Tensor, " V"]:
+    a, b, c = mesh.vertices[mesh.faces].unbind(1)
+    thirds = torch.linalg.cross(b - a, c - a).norm(dim=1) / 6
+    total = torch.zeros_like(mesh.vertices[:, 0])
+    return total.index_add(0, mesh.faces.flatten(), thirds.repeat_interleave(3))
+
+
+def _iterate(
+    mesh: SkinnedMesh, poses: Poses, frame: _Frame, share: float
+) -> tuple[SkinnedMesh, Poses]:
+    """Match, move the poses, move the shape.
+
+    Args:
+        mesh: So far.
+        poses: So far.
+        frame: See there.
+        share: Of the iterations that are done, 0 to 1.
+    """
+    settings = frame.settings
+    bones = bones_of(poses)
+    reach, robust = (
+        first * (last / first) ** share for first, last in (settings.reach_m, settings.robust_m)
+    )
+    seen = [
+        _match(mesh, target, own, reach, settings.min_cosine)
+        for target, own in zip(frame.targets, bones, strict=True)
+    ]
+    sights = _sights(mesh, bones, seen, frame, robust)
+    step = solve(sights, _priors(poses, frame))
+    poses = _moved(poses, step, frame)
+    return _reshaped(mesh, bones_of(poses), seen, frame, robust), poses
+
+
+def _match(
+    mesh: SkinnedMesh,
+    target: Target,
+    bones: Float[Tensor, "J 4 4"],
+    reach_m: float,
+    min_cosine: float,
+) -> Matches:
+    points = pose(mesh.vertices, mesh.weights, bones)
+    return target.match(points, vertex_normals(points, mesh.faces), reach_m, min_cosine)
+
+
+def _seen(
+    mesh: SkinnedMesh,
+    bones: Float[Tensor, "J 4 4"],
+    matches: Matches,
+    robust_m: float,
+    settings: RegisterSettings,
+) -> tuple[Float[Tensor, " V"], Float[Tensor, " V"], Float[Tensor, " V"]]:
+    """Return distances, shape gains, and how much each vertex's match counts (0 to 1)."""
+    blended = blended_matrices(mesh.weights, bones)
+    points = (blended[:, :3, :3] @ mesh.vertices[..., None])[..., 0] + blended[:, :3, 3]
+    distance = ((points - matches.points) * matches.normals).sum(1)
+    outward = vertex_normals(mesh.vertices, mesh.faces)
+    turned = (blended[:, :3, :3] @ outward[..., None])[..., 0]
+    gain = (turned * matches.normals).sum(1)
+    rigid = determinants(mesh.weights, bones).clamp(0, 1) ** settings.rigidity_power
+    robust = (robust_m**2 / (robust_m**2 + distance.square())).square()
+    trust = torch.where(matches.found, rigid * robust, 0.0)
+    return torch.where(matches.found, distance, 0.0), gain, trust
+
+
+def _sights(
+    mesh: SkinnedMesh,
+    bones: Float[Tensor, "P J 4 4"],
+    seen: Sequence[Matches],
+    frame: _Frame,
+    robust_m: float,
+) -> Sights:
+    settings, chosen = frame.settings, frame.chosen
+    columns = [
+        _seen(mesh, own, matches, robust_m, settings)
+        for own, matches in zip(bones, seen, strict=True)
+    ]
+    distance, gain, trust = (torch.stack(column)[:, chosen] for column in zip(*columns, strict=True))
+    jacobian = [
+        pose_jacobian(
+            mesh.vertices[chosen],
+            matches.normals[chosen],
+            mesh.weights[chosen],
+            own,
+            joints=frame.given.joints,
+            is_below=frame.is_below,
+            free=frame.free,
+        )
+        for own, matches in zip(bones, seen, strict=True)
+    ]
+    per_point = frame.area.sum() / len(chosen) / settings.patch_m**2 / settings.noise_m**2
+    return Sights(
+        distance_m=distance,
+        jacobian=torch.stack(jacobian),
+        shape_gain=gain,
+        precision=per_point * trust,
+    )
+
+
+def _priors(poses: Poses, frame: _Frame) -> Priors:
+    settings, given = frame.settings, frame.given
+    turned = axis_angle_from_matrix(given.rotations.mT @ poses.rotations)
+    root = given.camera_from_body[:, :3, :3].mT @ poses.camera_from_body[:, :3, :3]
+    turned = torch.cat([axis_angle_from_matrix(root)[:, None], turned[:, 1:]], 1)
+    at, was = (moved_joints(given.joints, bones_of(one))[:, 0] for one in (poses, given))
+    sigma = turned.new_full((turned.shape[1],), settings.pose_sigma_rad)
+    sigma[list(settings.stiff_joints)] = settings.stiff_sigma_rad
+    turns = sigma[frame.free].repeat_interleave(3)
+    own = torch.cat([turns.new_full((3,), settings.root_sigma_m), turns]) ** -2
+    common = torch.full_like(own, settings.common_sigma_rad**-2)
+    common[:3] = 0.0
+    density = 1 / settings.patch_m**2
+    return Priors(
+        moved=torch.cat([at - was, turned[:, frame.free].flatten(1)], 1),
+        precision=own,
+        common_precision=common,
+        shape_precision=float(
+            frame.area.sum() / len(frame.chosen) * density / settings.move_sigma_m**2
+        ),
+    )
+
+
+def _moved(poses: Poses, step: Float[Tensor, "P D"], frame: _Frame) -> Poses:
+    """Return the poses after a step: bind joints stay, the root turns about the posed pelvis."""
+    turns = torch.zeros_like(poses.rotations[..., 0])
+    turns[:, frame.free] = step[:, 3:].unflatten(1, (-1, 3))
+    length = turns.norm(dim=-1, keepdim=True)
+    limit = frame.settings.max_turn_rad
+    turn = matrix_from_axis_angle(turns * (limit / length.clamp(min=limit)))
+    rotations = torch.cat([poses.rotations[:, :1], poses.rotations[:, 1:] @ turn[:, 1:]], 1)
+    pelvis = poses.joints[0]
+    camera = poses.camera_from_body.clone()
+    turned = camera[:, :3, :3] @ turn[:, 0]
+    at = camera[:, :3, :3] @ pelvis + camera[:, :3, 3] + step[:, :3]
+    camera[:, :3, :3] = turned
+    camera[:, :3, 3] = at - turned @ pelvis
+    return replace(poses, rotations=rotations, camera_from_body=camera)
+
+
+def _reshaped(
+    mesh: SkinnedMesh,
+    bones: Float[Tensor, "P J 4 4"],
+    seen: Sequence[Matches],
+    frame: _Frame,
+    robust_m: float,
+) -> SkinnedMesh:
+    """Return the surface moved along its normals to where the photos, on the mean, see it."""
+    settings = frame.settings
+    columns = [
+        _seen(mesh, own, matches, robust_m, settings)
+        for own, matches in zip(bones, seen, strict=True)
+    ]
+    distance, gain, trust = (torch.stack(column) for column in zip(*columns, strict=True))
+    sights = Sights(
+        distance_m=distance,
+        jacobian=distance.new_zeros(*distance.shape, 0),
+        shape_gain=gain,
+        precision=trust / settings.noise_m**2,
+    )
+    move = common_moves(sights, settings.move_sigma_m**-2)
+    move = move.clamp(-settings.max_move_m, settings.max_move_m)
+    weight = (trust * gain.square()).sum(0)
+    both = torch.stack([move * weight, weight], 1)
+    both = smooth_attributes(both, mesh.faces, settings.smoothing, 0.5)
+    move = both[:, 0] / both[:, 1].clamp(min=1e-3)
+    outward = vertex_normals(mesh.vertices, mesh.faces)
+    return replace(mesh, vertices=mesh.vertices + move[:, None] * outward)
+
+
+def _scan_weights(
+    mesh: SkinnedMesh,
+    surfaces: Sequence[PosedSurface],
+    poses: Poses,
+    settings: RegisterSettings,
+) -> tuple[Float[Tensor, "_ J"], ...]:
+    found = []
+    for surface, bones in zip(surfaces, bones_of(poses), strict=True):
+        points = surface.mesh.vertices
+        weights = carried(
+            mesh.weights,
+            pose(mesh.vertices, mesh.weights, bones),
+            mesh.faces,
+            points,
+            vertex_normals(points, surface.mesh.faces),
+            normal_scale_m=settings.normal_scale_m,
+        )
+        found.append(weights / weights.sum(1, keepdim=True))
+    return tuple(found)
