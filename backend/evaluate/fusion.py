@@ -14,11 +14,20 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from backend.evaluate import pose_noise
+from backend.evaluate.inputs import poses_of
 from backend.evaluate.photographs import read_photos
+from backend.evaluate.pose_noise import POSED_ROWS, joint_error_mm
 from backend.evaluate.protocols.cfusion import cfusion
 from backend.evaluate.protocols.mesh import Surface
-from backend.evaluate.subject_files import Place, photos_folder, surface_of, truth_folder
-from backend.evaluate.truth import Truth, read_truth
+from backend.evaluate.subject_files import (
+    RECIPES,
+    Place,
+    consolidated_of,
+    photos_folder,
+    truth_folder,
+)
+from backend.evaluate.truth import Truth, read_given, read_truth
 from backend.geometry.remesh import NotManifold
 from backend.pipeline import make_avatar
 from backend.progress import Stopwatch
@@ -26,29 +35,35 @@ from shared.coordinates import WORLD_FROM_BODY, change_axes
 from shared.errors import NoUsablePhoto
 from shared.types import Avatar
 
-ROWS = ("pipeline", "pipeline_1", "pipeline_2", "nearest_vertex", "true_weights")
-"""Canonical surfaces made of scans; a number is the count of scans, else all are used."""
-QUICK_ROWS = ("pipeline", "nearest_vertex", "true_weights")
+ROWS = tuple(RECIPES)
+"""Canonical surfaces made of scans or of true maps."""
+QUICK_ROWS = ("pipeline", "nearest_vertex", "true_weights", "pose_noise_before", "pose_noise")
 PHOTO_COUNTS = (1, 2, 4, 8)
-QUICK_PHOTO_COUNTS = (1, 4)
+"""Of photos whose true maps are given."""
+PREDICTED_PHOTO_COUNTS = (1, 4)
+"""Of photos that go through the whole pipeline."""
+QUICK_PREDICTED_PHOTO_COUNTS = (4,)
 METRICS = ("p2s_cm", "p2s_back_cm", "chamfer_cm", "normal_error")
-NO_NOISE = "not measured: nothing in the pipeline corrects poses yet"
 
 
 def measure(place: Place, name: str) -> dict[str, Any]:
     """Return one subject's figures, by row."""
-    truth = read_truth(truth_folder(place, name))
+    folder = truth_folder(place, name)
+    truth, true_poses = read_truth(folder), poses_of(read_given(folder), place.body)
     rows: dict[str, Any] = {}
     for row in QUICK_ROWS if place.is_quick else ROWS:
         place.say(f"{name}: {row.replace('_', ' ')}")
         try:
-            mesh = surface_of(place, name, row)
+            made = consolidated_of(place, name, row)
         except NotManifold as error:
             rows[row] = {"failed": f"fusion: {error}"}
-        else:
-            rows[row] = compared(Surface(vertices=mesh.vertices, faces=mesh.faces), truth)
+            continue
+        rows[row] = compared(Surface(vertices=made.mesh.vertices, faces=made.mesh.faces), truth)
+        if row in POSED_ROWS:
+            rows[row]["joint_error_mm"] = joint_error_mm(made.poses, true_poses)
     photos = read_photos(photos_folder(place, name))
-    for count in QUICK_PHOTO_COUNTS if place.is_quick else PHOTO_COUNTS:
+    counts = QUICK_PREDICTED_PHOTO_COUNTS if place.is_quick else PREDICTED_PHOTO_COUNTS
+    for count in counts:
         place.say(f"{name}: {count} photo{'s' * (count > 1)}")
         rows[f"photos_{count}"] = _from_photos(photos[:count], truth, place)
     return rows
@@ -123,11 +138,23 @@ def summary(rows: Mapping[str, Mapping[str, Any]], kinds: Mapping[str, str]) -> 
             "2": by_class("pipeline_2"),
             "all": by_class("pipeline"),
         },
-        "pose_noise": {"recovered": None, "joint_error_mm": None, "reason": NO_NOISE},
-        "by_photo_count": {str(count): by_class(f"photos_{count}") for count in PHOTO_COUNTS},
+        "pose_noise": pose_noise.summary(rows),
+        "by_photo_count": {str(count): by_class(f"maps_{count}") for count in PHOTO_COUNTS},
+        "by_photo_count_predicted": {
+            str(count): by_class(f"photos_{count}") for count in PREDICTED_PHOTO_COUNTS
+        },
+        "items": {name: item_of(one) for name, one in rows.items()},
         "failed": failures(rows),
         "subjects": dict(rows),
     }
+
+
+def item_of(rows: Mapping[str, Any]) -> dict[str, float] | None:
+    """Return the shares of a subject's figures in those of the nearest vertex; None if unknown."""
+    ours, nearest = rows["pipeline"], rows["nearest_vertex"]
+    if "p2s_cm" not in ours or "p2s_cm" not in nearest:
+        return None
+    return {metric: ours[metric] / nearest[metric] for metric in METRICS}
 
 
 def failures(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:

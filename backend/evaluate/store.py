@@ -11,13 +11,14 @@ from typing import Any
 BACKEND = Path(__file__).resolve().parents[1]
 TRUTH_SOURCES = ("synthesis", "body", "evaluate/truth.py")
 PHOTO_SOURCES = ("synthesis", "body", "render", "evaluate/photographs.py")
+EVALUATED = ("surfaces", "consolidate", "inputs", "pose_noise", "true_maps", "subject_files")
 PIPELINE_SOURCES = (
     "body",
     "geometry",
     "render",
     "stages",
     "settings.py",
-    "evaluate/surfaces.py",
+    *(f"evaluate/{name}.py" for name in EVALUATED),
 )
 """Of what makes canonical surfaces of scans."""
 PHOTO_PIPELINE_SOURCES = (*PIPELINE_SOURCES, "pipeline.py", "photos.py", "pictures.py", "views.py")

@@ -1,23 +1,22 @@
 """The files of the subjects, made when they are first asked for."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from backend.body.anny55 import Anny55
 from backend.evaluate import store
+from backend.evaluate.consolidate import Consolidated, consolidated, weigh
+from backend.evaluate.inputs import first_of
 from backend.evaluate.photographs import PhotographSettings, write_photos, write_posed_photos
-from backend.evaluate.surfaces import (
-    Weigher,
-    canonical_surface,
-    nearest_vertex,
-    pipeline_weights,
-    weigh,
-)
+from backend.evaluate.pose_noise import disturbed
+from backend.evaluate.surfaces import Weigher, nearest_vertex, pipeline_weights
+from backend.evaluate.true_maps import TrueMapsSettings, seen_in_photos
 from backend.evaluate.truth import (
     packed,
     published,
@@ -30,9 +29,42 @@ from backend.evaluate.truth import (
 from backend.settings import Settings
 from backend.synthesis.scan import ScanSettings
 from backend.synthesis.subjects import subject
-from backend.types import SkinnedMesh
+from backend.types import Poses, SkinnedMesh
 
 WEIGHERS: dict[str, Weigher] = {"pipeline": pipeline_weights, "nearest_vertex": nearest_vertex}
+DEFAULT_PHOTOGRAPHS = PhotographSettings()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """How a row's canonical surface is made of what it may see."""
+
+    way: Literal["pipeline", "nearest_vertex", "true_weights"] = "pipeline"
+    """To the scans' bone weights."""
+    scans: int = 0
+    """How many of the first scans are used; 0 = all."""
+    photos: int = 0
+    """How many photos stand for the scans; 0 = none."""
+    has_noise: bool = False
+    """The given poses are disturbed."""
+    is_registered: bool = True
+    """Poses, shape and weights are improved together."""
+
+
+RECIPES: dict[str, Recipe] = {
+    "pipeline": Recipe(),
+    "pipeline_1": Recipe(scans=1),
+    "pipeline_2": Recipe(scans=2),
+    "nearest_vertex": Recipe(way="nearest_vertex", is_registered=False),
+    "true_weights": Recipe(way="true_weights", is_registered=False),
+    "pose_noise": Recipe(has_noise=True),
+    "pose_noise_before": Recipe(has_noise=True, is_registered=False),
+    "maps_1": Recipe(photos=1),
+    "maps_2": Recipe(photos=2),
+    "maps_4": Recipe(photos=4),
+    "maps_8": Recipe(photos=8),
+}
+"""By the row's name. Rows that are about given weights are not registered: that changes weights."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,49 +114,87 @@ def poses_folder(place: Place, name: str) -> Path:
     return folder
 
 
-def surface_of(place: Place, name: str, row: str) -> SkinnedMesh:
-    """Return the canonical surface of a row of `fusion.ROWS`, fused when first asked for.
+def consolidated_of(place: Place, name: str, row: str) -> Consolidated:
+    """Return the canonical surface and the poses of a row, made when first asked for.
 
     Args:
         place: See there.
         name: Of the subject.
-        row: The way to weights, and behind `_` how many scans are used.
+        row: Of `RECIPES`.
     """
     given_folder = truth_folder(place, name)
-    key = store.digest(store.PIPELINE_SOURCES, place.settings, _truth_key(place))
+    settings = (place.settings, place.photographs)
+    key = store.digest(store.PIPELINE_SOURCES, *settings, _truth_key(place))
     folder = place.cache / "surfaces" / key / name / row
     if not folder.exists():
-        mesh = fused_row(given_folder, row, place.body, place.settings)
-        arrays = {"vertices": mesh.vertices, "faces": mesh.faces, **packed("weights", mesh.weights)}
-        published(folder, lambda p: save(p / "surface.npz", arrays))
+        made = made_row(
+            given_folder, row, place.body, place.settings, photographs=place.photographs
+        )
+        published(folder, lambda p: save(p / "surface.npz", _arrays(made)))
     with np.load(folder / "surface.npz", allow_pickle=False) as archive:
         tensors = {key: torch.from_numpy(archive[key]) for key in archive.files}
-    return SkinnedMesh(
+    return _from_arrays(tensors, place.body)
+
+
+def _arrays(made: Consolidated) -> dict[str, Tensor]:
+    mesh, poses = made.mesh, made.poses
+    return {
+        "vertices": mesh.vertices,
+        "faces": mesh.faces,
+        **packed("weights", mesh.weights),
+        "joints": poses.joints,
+        "rotations": poses.rotations,
+        "camera_from_body": poses.camera_from_body,
+    }
+
+
+def _from_arrays(tensors: dict[str, Tensor], body: Anny55) -> Consolidated:
+    mesh = SkinnedMesh(
         vertices=tensors["vertices"],
         faces=tensors["faces"],
         weights=unpacked(tensors, "weights"),
         colours=torch.zeros_like(tensors["vertices"]),
     )
+    poses = Poses(
+        joints=tensors["joints"],
+        parents=body.parents,
+        rotations=tensors["rotations"],
+        camera_from_body=tensors["camera_from_body"],
+    )
+    return Consolidated(mesh=mesh, poses=poses)
 
 
-def fused_row(folder: Path, row: str, body: Anny55, settings: Settings) -> SkinnedMesh:
-    """Return the canonical surface of a row, from what the row may see alone.
+def made_row(
+    folder: Path,
+    row: str,
+    body: Anny55,
+    settings: Settings,
+    *,
+    photographs: PhotographSettings = DEFAULT_PHOTOGRAPHS,
+) -> Consolidated:
+    """Return what a row makes, from what the row may see alone.
 
     Args:
         folder: As `write_truth` wrote it.
-        row: Of `fusion.ROWS`.
+        row: Of `RECIPES`.
         body: Anny-55.
         settings: Of the pipeline.
+        photographs: How photos are taken, for rows of photos.
     """
+    recipe = RECIPES[row]
     given = read_given(folder)
-    if row == "true_weights":
-        return canonical_surface(given, read_weights(folder), body, settings)
-    way, _, count = row.rpartition("_") if row[-1].isdigit() else (row, "", "")
-    if count:
-        given = replace(given, scans=given.scans[: int(count)])
-        given = replace(given, rotations=given.rotations[: int(count)])
-    weights = weigh(given, body, WEIGHERS[way], settings)
-    return canonical_surface(given, weights, body, settings)
+    if recipe.photos:
+        maps = TrueMapsSettings(photographs=photographs)
+        given = seen_in_photos(given, recipe.photos, settings.reconstruct, maps)
+    if recipe.scans:
+        given = first_of(given, recipe.scans)
+    if recipe.has_noise:
+        given = disturbed(given, body.bind(given.shape).joints[0], folder.name)
+    if recipe.way == "true_weights":
+        weights = read_weights(folder)
+    else:
+        weights = weigh(given, body, WEIGHERS[recipe.way], settings)
+    return consolidated(given, weights, body, settings, is_registered=recipe.is_registered)
 
 
 def result_file(place: Place, what: str, name: str, *sources: Any) -> Path:

@@ -3,11 +3,17 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from backend.evaluate import fusion, pose, weights
+from backend.evaluate import fusion, pose, pose_noise, weights
 
 Figures = Mapping[str, Any]
 GAP = "–"
 KINDS = ("fitted", "loose")
+ITEM_HEAD = (
+    "item of subject",
+    *("mean mm", "95 % mm", "max mm"),
+    *("nearest vertex: mean mm", "95 % mm", "max mm"),
+    *("share of nearest vertex: mean", "95 %", "max"),
+)
 
 
 def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -28,16 +34,45 @@ def fusion_table(found: Figures) -> str:
     for count in ("1", "2"):
         scans = "scan" if count == "1" else "scans"
         rows += _by_class(f"{count} {scans}", found["by_scan_count"][count])
-    for count in fusion.PHOTO_COUNTS:
-        photos = "photo" if count == 1 else "photos"
-        rows += _by_class(f"{count} {photos}", found["by_photo_count"][str(count)])
+    for kind, label in (("by_photo_count", ", true maps"), ("by_photo_count_predicted", "")):
+        for count, figures in found[kind].items():
+            photos = "photo" if count == "1" else "photos"
+            rows += _by_class(f"{count} {photos}{label}", figures)
     rows = [row for row in rows if row[1] != GAP]
     head = ("canonical surface from", "P2S cm", "back cm", "Chamfer cm", "normals")
-    head = (*head, "P2S cm, aligned", "Chamfer cm, aligned", "normals, aligned")
-    noise = f"Disturbed poses: {found['pose_noise']['reason']}."
-    items = _subject_rows(found, lambda one: _fusion_cells(one["pipeline"]))
-    parts = [markdown(head, rows), markdown(("subject", *head[1:]), items), noise]
-    return "\n\n".join([*parts, *_failures(found)])
+    head = (*head, "P2S cm, paper's ICP + scaling", "Chamfer cm, the same", "normals, the same")
+    items = [
+        [
+            name.replace("_", " "),
+            *_fusion_cells(one["pipeline"]),
+            *_share_cells(found["items"][name], ("p2s_cm", "chamfer_cm", "normal_error")),
+        ]
+        for name, one in found["subjects"].items()
+    ]
+    shares = ("P2S / nearest vertex", "Chamfer /", "normals /")
+    parts = [markdown(head, rows), markdown(("subject", *head[1:], *shares), items)]
+    return "\n\n".join([*parts, _noise_table(found["pose_noise"]), *_failures(found)])
+
+
+def _noise_table(found: Figures) -> str:
+    """Return the table of disturbed poses; every figure is of the surface without alignment."""
+    rows = [
+        [name.replace("_", " "), *([GAP] * 7 if one is None else _noise_cells(one))]
+        for name, one in {**found["subjects"], "mean": found if found["count"] else None}.items()
+    ]
+    head = ("disturbed poses", "regained", "Chamfer cm: true poses", "disturbed", "registered")
+    return markdown((*head, "joints mm: true poses", "disturbed", "registered"), rows)
+
+
+def _noise_cells(figures: Figures) -> list[str]:
+    share, *errors = [figures[key] for key in pose_noise.KEYS]
+    distances = [f"{value:.3f}" for value in errors[:3]]
+    regained = GAP if share is None else f"{100 * share:.0f} %"
+    return [regained, *distances, *(f"{value:.1f}" for value in errors[3:])]
+
+
+def _share_cells(shares: Figures | None, metrics: Sequence[str]) -> list[str]:
+    return [GAP if shares is None else f"{shares[metric]:.2f}" for metric in metrics]
 
 
 def weights_table(found: Figures) -> str:
@@ -65,7 +100,25 @@ def weights_table(found: Figures) -> str:
         ],
     )
     ways = ("subject: mean / 95 % mm", *names)
-    return "\n\n".join([markdown(head, rows), markdown(ways, items), *_failures(found)])
+    parts = [markdown(head, rows), markdown(ITEM_HEAD, _item_rows(found)), markdown(ways, items)]
+    return "\n\n".join([*parts, *_failures(found)])
+
+
+def _item_rows(found: Figures) -> list[list[str]]:
+    """Return a row per subject: its garments, or the loose one, with nearest vertex beside."""
+    rows = []
+    for name, item in found["items"].items():
+        if item is None:
+            rows.append([name.replace("_", " "), *[GAP] * (len(ITEM_HEAD) - 1)])
+            continue
+        cells = [_item_cells(one) for one in (item, item["nearest_vertex"])]
+        shares = _share_cells(item["share"], weights.SHARED)
+        rows.append([name.replace("_", " "), *cells[0], *cells[1], *shares])
+    return rows
+
+
+def _item_cells(item: Figures) -> list[str]:
+    return [f"{item['mean_mm']:.2f}", f"{item['p95_mm']:.1f}", f"{item['max_mm']:.1f}"]
 
 
 def pose_table(found: Figures) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from backend.evaluate.protocols.mesh import Surface
@@ -31,8 +31,14 @@ class Given:
     shape: Float[Tensor, " B"]
     rotations: Float[Tensor, "P J 3 3"]
     """Relative to parent and bind pose, body axes; row 0 the identity."""
+    camera_from_body: Float[Tensor, "P 4 4"]
+    """Rigid; takes the posed body to its scan. The identity as the files give it."""
     scans: tuple[Surface, ...]
-    """One posed surface per pose, body frame, metres."""
+    """One posed surface per pose, camera frame, metres."""
+    is_front: tuple[Bool[Tensor, " _"], ...] = ()
+    """Of the vertices of each scan, as in `PosedSurface`; empty = all are."""
+    is_observed: tuple[Bool[Tensor, " _"], ...] = ()
+    """Likewise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +108,7 @@ def read_given(folder: Path, device: torch.device | str = "cpu") -> Given:
     return Given(
         shape=arrays["shape"],
         rotations=arrays["rotations"],
+        camera_from_body=torch.eye(4, device=device).repeat(count, 1, 1),
         scans=tuple(
             Surface(vertices=arrays[f"vertices_{k}"], faces=arrays[f"faces_{k}"])
             for k in range(count)

@@ -19,7 +19,7 @@ from backend.body.kinematics import bone_matrices
 from backend.evaluate.fusion import failures
 from backend.evaluate.protocols import skinning
 from backend.evaluate.protocols.mesh import EVERYWHERE_M, Surface, sample_surface
-from backend.evaluate.subject_files import Place, surface_of, truth_folder
+from backend.evaluate.subject_files import Place, consolidated_of, truth_folder
 from backend.evaluate.truth import Truth, read_given, read_truth
 from backend.geometry.body_parts import used_vertices
 from backend.geometry.nearest import interpolate_at, nearest_vertices
@@ -38,6 +38,8 @@ NO_GARMENT = ("skin", "hair")
 LOOSE_PART = {"dress": "dress", "coat": "dress", "skirt": "bottom", "long_hair": "hair"}
 """Part that makes a loose subject loose, by its name."""
 METRICS = ("mean_mm", "p95_mm", "p99_mm", "max_mm", "weight_l1")
+SHARED = ("mean_mm", "p95_mm", "max_mm")
+"""Metrics of the pipeline that are stated as shares of those of the nearest vertex."""
 
 
 def measure(place: Place, name: str) -> dict[str, Any]:
@@ -50,7 +52,7 @@ def measure(place: Place, name: str) -> dict[str, Any]:
     for row in ROWS:
         place.say(f"{name}: {row.replace('_', ' ')}")
         try:
-            mesh = surface_of(place, name, row)
+            mesh = consolidated_of(place, name, row).mesh
         except NotManifold as error:
             rows[row] = {"failed": f"fusion: {error}"}
         else:
@@ -146,9 +148,22 @@ def summary(rows: Mapping[str, Mapping[str, Any]], kinds: Mapping[str, str]) -> 
         "true_weights_loose": mean_of(loose, "true_weights"),
         "check_of_truth_fitted": mean_of(fitted, ON_TRUTH),
         "check_of_truth_loose": mean_of(loose, ON_TRUTH),
+        "items": {name: item_of(one) for name, one in rows.items()},
         "failed": failures(rows),
         "subjects": dict(rows),
     }
+
+
+def item_of(rows: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return a subject's garments with the nearest vertex beside; None if a row of it has failed.
+
+    Shares are the pipeline's figures over those of the nearest vertex.
+    """
+    ours, nearest = (rows[row].get("item") for row in ("pipeline", "nearest_vertex"))
+    if ours is None or nearest is None:
+        return None
+    shares = {metric: ours[metric] / nearest[metric] for metric in SHARED}
+    return {**ours, "nearest_vertex": nearest, "share": shares}
 
 
 def mean_of(subjects: Sequence[Mapping[str, Any]], row: str) -> dict[str, Any] | None:

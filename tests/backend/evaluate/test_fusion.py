@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from backend.evaluate import fusion, tables
+from backend.evaluate.pose_noise import POSED_ROWS
 from backend.evaluate.truth import read_truth
 from shared.types import Avatar
 
@@ -16,8 +17,9 @@ def row(value: float) -> dict[str, Any]:
 
 
 def subject(value: float) -> dict[str, Any]:
-    photos = [f"photos_{count}" for count in fusion.PHOTO_COUNTS]
-    return {name: row(value) for name in (*fusion.ROWS, *photos)}
+    photos = [f"photos_{count}" for count in fusion.PREDICTED_PHOTO_COUNTS]
+    rows = {name: row(value) for name in (*fusion.ROWS, *photos)}
+    return rows | {name: row(value) | {"joint_error_mm": value} for name in POSED_ROWS}
 
 
 ROWS = {"suit": subject(1.0), "jeans": subject(2.0), "dress": subject(6.0)}
@@ -41,16 +43,24 @@ def test_classes_are_averaged_apart() -> None:
 def test_what_failed_is_left_out_of_the_mean_and_named() -> None:
     rows = {**ROWS, "jeans": {**ROWS["jeans"], "photos_1": {"failed": "Nobody is seen"}}}
     found = fusion.summary(rows, KINDS)
-    one = found["by_photo_count"]["1"]
+    one = found["by_photo_count_predicted"]["1"]
     assert (one["fitted"]["p2s_cm"], one["fitted"]["count"], one["count"]) == (1.0, 1, 2)
     assert found["failed"] == {"jeans: photos_1": "Nobody is seen"}
     assert "Failed: jeans: photos 1: Nobody is seen." in tables.fusion_table(found)
 
 
-def test_what_is_not_measured_has_no_number() -> None:
-    noise = fusion.summary(ROWS, KINDS)["pose_noise"]
-    assert noise["recovered"] is noise["joint_error_mm"] is None
-    assert "not measured" in noise["reason"]
+def test_what_disturbed_poses_cost_and_what_is_regained_stands_in_the_table() -> None:
+    before = row(6.0) | {"joint_error_mm": 30.0}
+    rows = {"suit": {**ROWS["suit"], "pose_noise_before": before}}
+    table = tables.fusion_table(fusion.summary(rows, KINDS))
+    assert "| suit | 100 % | 1.000 | 6.000 | 1.000 | 1.0 | 30.0 | 1.0 |" in table
+
+
+def test_loose_subjects_stand_beside_the_nearest_vertex() -> None:
+    rows = {"dress": {**ROWS["dress"], "nearest_vertex": row(12.0)}}
+    found = fusion.summary(rows, {"dress": "loose"})
+    assert found["items"]["dress"]["p2s_cm"] == 0.5
+    assert tables.fusion_table(found).count("| 0.50 | 0.50 | 0.50 |") == 1
 
 
 def test_what_was_not_measured_is_no_row_of_the_table() -> None:
@@ -58,7 +68,8 @@ def test_what_was_not_measured_is_no_row_of_the_table() -> None:
     table = tables.fusion_table(fusion.summary(only, KINDS))
     assert "| fitted | 1.000 |" in table
     assert "loose" not in table
-    assert "8 photos" not in table
+    assert "8 photos, true maps" not in table
+    assert "4 photos, true maps, fitted" in table
 
 
 def test_the_pelvis_of_an_avatar_is_laid_on_the_true_one(box_avatar: Avatar) -> None:

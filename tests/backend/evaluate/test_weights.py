@@ -50,3 +50,19 @@ def test_means_are_averaged_and_maxima_are_not() -> None:
     assert (found["fitted"]["mean_mm"], found["fitted"]["max_mm"]) == (2.0, 3.0)
     assert found["nearest_vertex_loose"]["p95_mm"] == 6.0
     assert "| loose | 6.00 |" in tables.weights_table(found)
+
+
+def test_items_stand_beside_the_nearest_vertex() -> None:
+    names = [*weights.ROWS, weights.ON_TRUTH]
+    rows = {"dress": dict.fromkeys(names, figures(6.0)) | {"nearest_vertex": figures(12.0)}}
+    found = weights.summary(rows, {"dress": "loose"})
+    assert found["items"]["dress"]["share"] == dict.fromkeys(weights.SHARED, 0.5)
+    assert "| dress | 6.00 | 6.0 | 6.0 | 12.00 |" in tables.weights_table(found)
+
+
+def test_an_item_that_failed_has_no_share() -> None:
+    names = [*weights.ROWS, weights.ON_TRUTH]
+    rows = {"dress": dict.fromkeys(names, figures(6.0)) | {"pipeline": {"failed": "fusion: no"}}}
+    found = weights.summary(rows, {"dress": "loose"})
+    assert found["items"] == {"dress": None}
+    assert "Failed: dress: pipeline" in tables.weights_table(found)
