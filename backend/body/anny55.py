@@ -16,6 +16,8 @@ from backend.body.zero_pose import swing_to_zero
 from backend.types import BindBody
 
 ASSET = Path(__file__).parents[1] / "assets/anny55.npz"
+HELPERS = Path(__file__).parents[1] / "assets/base_mesh_helpers.npz"
+"""Quads of the base mesh's `helper-tights` and `helper-skirt` (MakeHuman, CC0)."""
 
 SEGMENTS = {"gender": (0, 1), "age": (-1 / 3, 1), "muscle": (0, 1), "weight": (0, 1)}
 SEGMENTS |= {"height": (0, 1), "proportions": (0, 1)}
@@ -48,6 +50,7 @@ class Anny55:
     """Skin and eyes, counter-clockwise seen from outside."""
     skin_faces: Int[Tensor, "S 3"]
     """The skin alone: one closed surface that includes eye sockets and mouth."""
+    skirt_faces: Int[Tensor, "G 3"]
     quads: Int[Tensor, "Q 4"]
     """Skin, eyes and tongue."""
     uv: Float[Tensor, "U 2"]
@@ -137,6 +140,7 @@ def _restricted(body: Anny55, vertices: Int[Tensor, " S"]) -> Anny55:
         body,
         faces=body.faces[:0],
         skin_faces=body.faces[:0],
+        skirt_faces=body.faces[:0],
         quads=body.quads[:0],
         quad_uv=body.quads[:0],
         weights=body.weights[vertices],
@@ -159,7 +163,9 @@ def load_anny55(device: torch.device | str = "cpu") -> Anny55:
     tensors = {name: _tensor(array, device) for name, array in arrays.items()}
     values, ids = tensors.pop("weight_values"), tensors.pop("weight_joints")
     weights = values.new_zeros(len(values), len(parents)).scatter_add_(1, ids, values)
-    triangles = tensors["quads"][:, [[0, 1, 2], [0, 2, 3]]].flatten(0, 1)
+    triangles = _triangles(tensors["quads"])
+    with np.load(HELPERS, allow_pickle=False) as archive:
+        skirt = _tensor(archive["skirt"], device)
     is_tongue = (triangles[:, 0] >= TONGUE[0]) & (triangles[:, 0] < TONGUE[1])
     for flat in ("basis", "joint_basis"):
         tensors[flat] = tensors[flat].flatten(1)
@@ -171,10 +177,15 @@ def load_anny55(device: torch.device | str = "cpu") -> Anny55:
         parents=parents,
         faces=triangles[~is_tongue],
         skin_faces=triangles[triangles[:, 0] < SKIN_VERTICES],
+        skirt_faces=_triangles(skirt),
         weights=weights,
         mean_shape=values.new_tensor([MEAN.get(name, 0.5) for name in names["shape"]]),
         **tensors,  # pyright: ignore[reportArgumentType] - the other fields, by their names
     )
+
+
+def _triangles(quads: Int[Tensor, "Q 4"]) -> Int[Tensor, "_ 3"]:
+    return quads[:, [[0, 1, 2], [0, 2, 3]]].flatten(0, 1)
 
 
 def _tensor(array: np.ndarray, device: torch.device | str) -> Tensor:

@@ -31,6 +31,14 @@ class BodyModel(Protocol):
         ...
 
     @property
+    def skirt_faces(self) -> Int[Tensor, "G 3"]:
+        """Triangles of a rigged skirt around the legs, which is no part of the skin.
+
+        Its weights say what a skirt does between two legs; none where the model has no skirt.
+        """
+        ...
+
+    @property
     def weights(self) -> Float[Tensor, "V J"]:
         """Rows sum to 1."""
         ...

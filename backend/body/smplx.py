@@ -73,6 +73,7 @@ class Smplx:
     joint_names: tuple[str, ...]
     parents: tuple[int, ...]
     faces: Int[Tensor, "F 3"]
+    skirt_faces: Int[Tensor, "0 3"]
     weights: Float[Tensor, "V J"]
     shape_names: tuple[str, ...]
     mean_shape: Float[Tensor, " B"]
@@ -117,6 +118,7 @@ def load_smplx(path: Path, device: torch.device | str = "cpu") -> Smplx:
         )
     tensors = {
         "faces": model.faces_tensor,
+        "skirt_faces": model.faces_tensor[:0],
         "weights": model.lbs_weights,
         "template_vertices": model.v_template,
         "basis": model.shapedirs[..., :SHAPES],

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int
 
-from backend.synthesis.own_garments import HELPERS
+from backend.body.anny55 import HELPERS
 
 GROUPS = {"tights": "helper-tights", "skirt": "helper-skirt"}
 

@@ -4,19 +4,16 @@ They need no asset folder: tests and small benchmarks dress people with them.
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from backend.body.anny55 import SKIN_VERTICES, Anny55
+from backend.body.anny55 import HELPERS, SKIN_VERTICES, Anny55
 from backend.geometry.normals import vertex_normals
 from backend.synthesis.garments import METRES_PER_UNIT, Garment
 
-HELPERS = Path(__file__).parents[1] / "assets/base_mesh_helpers.npz"
-"""Quads of the base mesh's `helper-tights` and `helper-skirt` (MakeHuman, CC0)."""
 RINGS_OF_SKIN_KEPT = 2
 """Rows of skin quads that stay under a garment's edge, so that no gap shows."""
 TRUNK = ("pelvis", "spine1", "spine2", "spine3", "left_collar", "right_collar")
