@@ -16,6 +16,7 @@ from backend.settings import Settings, override
 COARSE = override(Settings(), {"fuse.voxel_m": 0.02, "fuse.face_budget": 9000})
 BY_COUNT = ("pipeline_2", "maps_1", "maps_4", "maps_8")
 """Differ from other rows in a count alone."""
+CHECKED = sorted(set(RECIPES) - {"true_weights", *BY_COUNT})
 
 
 def made(folder: Path, row: str, body: Anny55) -> Consolidated:
@@ -48,7 +49,13 @@ def spoilt(subject_folder: Path, tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("row", sorted(set(RECIPES) - {"true_weights", *BY_COUNT}))
+@pytest.mark.parametrize(
+    "row",
+    [
+        pytest.param(row, marks=pytest.mark.slow if RECIPES[row].is_registered else ())
+        for row in CHECKED
+    ],
+)
 def test_truth_that_is_not_given_does_not_reach_a_row(
     subject_folder: Path, spoilt: Path, body: Anny55, row: str
 ) -> None:
