@@ -13,6 +13,7 @@ from backend.stages.reconstruct import ReconstructSettings
 from backend.stages.rig import RigSettings
 from backend.stages.segment import SegmentSettings
 from backend.stages.texture import TextureSettings
+from backend.stages.weigh import WeighSettings
 from shared.errors import BadInput
 
 Quality = Literal["draft", "standard", "high"]
@@ -48,6 +49,7 @@ class Settings:
     reconstruct: ReconstructSettings = field(default_factory=ReconstructSettings)
     canonicalize: CanonicalizeSettings = field(default_factory=CanonicalizeSettings)
     fuse: FuseSettings = field(default_factory=FuseSettings)
+    weigh: WeighSettings = field(default_factory=WeighSettings)
     texture: TextureSettings = field(default_factory=TextureSettings)
     rig: RigSettings = field(default_factory=RigSettings)
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from backend.body.anny55 import Anny55
 from backend.evaluate import store
-from backend.evaluate.consolidate import Consolidated, consolidated, weigh
+from backend.evaluate.consolidate import Consolidated, consolidated, weights_of
 from backend.evaluate.inputs import first_of
 from backend.evaluate.photographs import PhotographSettings, write_photos, write_posed_photos
 from backend.evaluate.pose_noise import disturbed
@@ -193,8 +193,15 @@ def made_row(
     if recipe.way == "true_weights":
         weights = read_weights(folder)
     else:
-        weights = weigh(given, body, WEIGHERS[recipe.way], settings)
-    return consolidated(given, weights, body, settings, is_registered=recipe.is_registered)
+        weights = weights_of(given, body, WEIGHERS[recipe.way], settings)
+    return consolidated(
+        given,
+        weights,
+        body,
+        settings,
+        is_registered=recipe.is_registered,
+        is_weighed=recipe.way == "pipeline",
+    )
 
 
 def result_file(place: Place, what: str, name: str, *sources: Any) -> Path:
