@@ -1,0 +1,51 @@
+"""How a rendered surface differs from what photos show: the image terms of eq 11.
+
+CanonicalFusion, eq 11, with the code's norms: L1 for normals, squares for mask and colour. Means
+are over the person's pixels, not over the image, so that weights hold at every framing.
+"""
+
+from jaxtyping import Float
+from torch import Tensor
+
+
+def normal_loss(
+    normals: Float[Tensor, "P H W 3"],
+    covered: Float[Tensor, "P H W"],
+    target: Float[Tensor, "P H W 3"],
+) -> Float[Tensor, " P"]:
+    """Return the mean difference |n − n*| of normals, where both are known.
+
+    Args:
+        normals: Rendered, outward, camera frame.
+        covered: Rendered mask; normals count where it is full.
+        target: 0 where none is known.
+    """
+    both = ((target != 0).any(-1) & (covered > FULL)).to(normals)
+    difference = (normals - target).abs().sum(-1) * both
+    return difference.sum((1, 2)) / both.sum((1, 2)).clamp(min=1)
+
+
+FULL = 0.999
+"""Coverage from which a pixel shows nothing but the surface."""
+
+
+def mask_loss(
+    covered: Float[Tensor, "P H W"],
+    target: Float[Tensor, "P H W"],
+    known: Float[Tensor, "P H W"],
+) -> Float[Tensor, " P"]:
+    """Return the squared difference of masks, summed over known pixels, per pixel of the person."""
+    difference = (covered - target).square() * known
+    return difference.sum((1, 2)) / target.sum((1, 2)).clamp(min=1)
+
+
+def colour_loss(
+    colour: Float[Tensor, "P H W 3"],
+    covered: Float[Tensor, "P H W"],
+    target: Float[Tensor, "P H W 3"],
+    mask: Float[Tensor, "P H W"],
+) -> Float[Tensor, " P"]:
+    """Return the mean squared difference of colours where the photo and the surface are whole."""
+    both = ((mask > FULL) & (covered > FULL)).to(colour)
+    difference = (colour - target).square().sum(-1) * both
+    return difference.sum((1, 2)) / both.sum((1, 2)).clamp(min=1)
