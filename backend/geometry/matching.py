@@ -12,7 +12,10 @@ from torch.nn.functional import normalize
 from backend.geometry.nearest import interpolate_at
 from backend.geometry.normals import vertex_normals
 from backend.geometry.signed_distance import SurfaceQuery
+from backend.types import SkinnedMesh
 
+EVERYWHERE_M = 10.0
+"""A distance that no point of a person is from the person's surface."""
 OBSERVED = 0.99
 """Share of a point's face that must be observed."""
 
@@ -67,39 +70,38 @@ class Target:
         return Matches(points=at, normals=facing, found=found)
 
 
-def carried(
-    values: Float[Tensor, "V C"],
-    vertices: Float[Tensor, "V 3"],
-    faces: Int[Tensor, "F 3"],
+def carried_weights(
+    mesh: SkinnedMesh,
     points: Float[Tensor, "N 3"],
     normals: Float[Tensor, "N 3"],
     *,
     normal_scale_m: float,
-) -> Float[Tensor, "N C"]:
-    """Return a surface's values at the points of it nearest to others that face the same way.
+) -> Float[Tensor, "N J"]:
+    """Return a posed surface's weights at the points of it nearest to others that face likewise.
 
     At the closest point, between the corners of its face, where normals agree within 90°; where
     they do not (the closest skin is another limb's, or the far side of cloth), those of the vertex
     nearest in position and normal together, |Δx|² + (scale |Δn|)².
 
     Args:
-        values: At the surface's vertices.
-        vertices: Of the surface, metres.
-        faces: Of the surface.
-        points: Metres.
+        mesh: Posed, metres.
+        points: Metres, in the same frame.
         normals: Unit.
         normal_scale_m: Distance that counts as much as 60° between normals.
+
+    Returns:
+        Rows sum to 1.
     """
-    own = vertex_normals(vertices, faces)
-    closest = SurfaceQuery(vertices, faces).closest_points(points, torch.inf)
-    result = interpolate_at(closest, faces, values)
-    facing = interpolate_at(closest, faces, own)
+    own = vertex_normals(mesh.vertices, mesh.faces)
+    closest = SurfaceQuery(mesh.vertices, mesh.faces).closest_points(points, EVERYWHERE_M)
+    weights = interpolate_at(closest, mesh.faces, mesh.weights)
+    facing = interpolate_at(closest, mesh.faces, own)
     other = torch.nonzero((facing * normals).sum(1) <= 0)[:, 0]
     if len(other):
         surface, asked = (
             np.concatenate([x.cpu().numpy(), normal_scale_m * n.cpu().numpy()], 1)
-            for x, n in ((vertices, own), (points[other], normals[other]))
+            for x, n in ((mesh.vertices, own), (points[other], normals[other]))
         )
         index = torch.from_numpy(KDTree(surface).query(asked)[1])
-        result[other] = values[index.to(values.device)]
-    return result
+        weights[other] = mesh.weights[index.to(weights.device)]
+    return weights / weights.sum(1, keepdim=True)

@@ -20,6 +20,17 @@ from torch import Tensor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Hinges:
+    """The R joints that may turn."""
+
+    index: Int[Tensor, " R"]
+    joints: Float[Tensor, "R 3"]
+    """Bind pose, metres."""
+    is_below: Bool[Tensor, "R J"]
+    """Which joints turn with each."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sights:
     """How P photos see N points, to first order in D pose parameters."""
 
@@ -47,12 +58,23 @@ class Priors:
     """mu, per square metre."""
 
 
-def descendants(parents: tuple[int, ...]) -> Bool[Tensor, "J J"]:
-    """Return which joints (columns) move when a joint (row) turns: itself and all below it."""
+def hinges(joints: Float[Tensor, "J 3"], parents: tuple[int, ...], free: list[int]) -> Hinges:
+    """Return the joints that may turn: each turns itself and all below it.
+
+    Args:
+        joints: Bind pose, metres.
+        parents: Of each joint, before it; -1 for the root.
+        free: Which joints may turn.
+    """
     below = torch.eye(len(parents), dtype=torch.bool)
-    for joint in range(len(parents) - 1, 0, -1):  # children come after their parents
+    for joint in range(len(parents) - 1, 0, -1):
         below[parents[joint]] |= below[joint]
-    return below
+    index = torch.tensor(free)
+    return Hinges(
+        index=index.to(joints.device),
+        joints=joints[free],
+        is_below=below[index].to(joints.device),
+    )
 
 
 def pose_jacobian(
@@ -61,9 +83,7 @@ def pose_jacobian(
     weights: Float[Tensor, "N J"],
     bones: Float[Tensor, "J 4 4"],
     *,
-    joints: Float[Tensor, "J 3"],
-    is_below: Bool[Tensor, "R J"],
-    free: Int[Tensor, " R"],
+    hinges: Hinges,
 ) -> Float[Tensor, "N D"]:
     """Return how far points move along normals when the root shifts and joints turn.
 
@@ -77,21 +97,20 @@ def pose_jacobian(
         normals: Unit, in the posed frame.
         weights: Rows sum to 1.
         bones: G.
-        joints: Bind pose, metres.
-        is_below: Row per free joint: which joints turn with it.
-        free: The joints that may turn.
+        hinges: The joints that may turn.
 
     Returns:
         D = 3 + 3R columns: metres per metre of t, then metres per radian of o_j.
     """
     turned = torch.einsum("jab,nb->nja", bones[:, :3, :3], rest) + bones[:, :3, 3]
-    below = is_below.to(rest)
+    below = hinges.is_below.to(rest)
+    own = bones[hinges.index]
     arms = torch.einsum("rj,njc->nrc", below, weights[..., None] * turned)
-    pivots = (bones[free, :3, :3] @ joints[free, :, None])[..., 0] + bones[free, :3, 3]
+    pivots = (own[:, :3, :3] @ hinges.joints[..., None])[..., 0] + own[:, :3, 3]
     arms = arms - (weights @ below.T)[..., None] * pivots
     moments = torch.linalg.cross(arms, normals[:, None].expand_as(arms), dim=-1)
-    own = torch.einsum("nrc,rcd->nrd", moments, bones[free, :3, :3])
-    return torch.cat([normals, own.flatten(1)], 1)
+    turns = torch.einsum("nrc,rcd->nrd", moments, own[:, :3, :3])
+    return torch.cat([normals, turns.flatten(1)], 1)
 
 
 def solve(sights: Sights, priors: Priors) -> Float[Tensor, "P D"]:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from backend.body.kinematics import (
@@ -18,13 +18,14 @@ from backend.body.kinematics import (
     matrix_from_axis_angle,
     moved_joints,
 )
-from backend.geometry.matching import Matches, Target, carried
+from backend.geometry.matching import Matches, Target, carried_weights
 from backend.geometry.normals import vertex_normals
 from backend.geometry.pose_steps import (
+    Hinges,
     Priors,
     Sights,
     common_moves,
-    descendants,
+    hinges,
     pose_jacobian,
     solve,
 )
@@ -51,7 +52,7 @@ class RegisterSettings:
     """Of a photo's surface."""
     patch_m: float = 0.05
     """Errors of surfaces are alike over this distance: so large an area is one measurement."""
-    rigidity_power: float = 2.0
+    rigidity_power: float = 4.0
     """Of the blended matrix's determinant: where skin folds, weights say too little of the pose."""
     max_points: int = 8000
     """Of the surface, drawn by area, in the equations of the poses."""
@@ -65,7 +66,7 @@ class RegisterSettings:
     fixed_joints: tuple[int, ...] = (22, 23, 24)
     """Jaw and eyes: inside the surface."""
     root_sigma_m: float = 0.1
-    common_sigma_rad: float = 0.05
+    common_sigma_rad: float = 0.1
     """Of the mean move of a joint over all photos, which the common shape could take as well."""
     move_sigma_m: float = 0.05
     """Of a vertex from the given surface, along its normal."""
@@ -73,6 +74,8 @@ class RegisterSettings:
     """Of a joint in one iteration."""
     max_move_m: float = 0.03
     """Of a vertex in one iteration."""
+    least_trust: float = 1e-3
+    """Sum of the photos' trust below which a vertex stays."""
     smoothing: int = 5
     """Rounds of averaging the vertices' moves with their neighbours' in each iteration."""
     normal_scale_m: float = 0.05
@@ -96,12 +99,11 @@ class _Frame:
 
     targets: Sequence[Target]
     given: Poses
-    free: Int[Tensor, " R"]
-    is_below: Bool[Tensor, "R J"]
-    area: Float[Tensor, " V"]
-    """Square metres around each vertex."""
+    hinges: Hinges
     chosen: Int[Tensor, " N"]
-    """Vertices in the equations of the poses."""
+    """Vertices in the equations of the poses, drawn by area."""
+    patches: float
+    """Measurements that each of them stands for."""
     settings: RegisterSettings
 
 
@@ -144,7 +146,6 @@ def _frame(
 ) -> _Frame:
     device = mesh.vertices.device
     joints = [j for j in range(len(poses.parents)) if j not in settings.fixed_joints]
-    free = torch.tensor(joints, device=device)
     area = _vertex_areas(mesh)
     parameters = len(surfaces) * (3 + 3 * len(joints))
     count = min(settings.max_points, settings.max_entries // parameters, int((area > 0).sum()))
@@ -156,10 +157,9 @@ def _frame(
             for surface in surfaces
         ],
         given=poses,
-        free=free,
-        is_below=descendants(poses.parents).to(device)[free],
-        area=area,
+        hinges=hinges(poses.joints, poses.parents, joints),
         chosen=chosen,
+        patches=float(area.sum()) / count / settings.patch_m**2,
         settings=settings,
     )
 
@@ -174,91 +174,86 @@ def _vertex_areas(mesh: SkinnedMesh) -> Float[Tensor, " V"]:
 def _iterate(
     mesh: SkinnedMesh, poses: Poses, frame: _Frame, share: float
 ) -> tuple[SkinnedMesh, Poses]:
-    """Match, move the poses, move the shape.
-
-    Args:
-        mesh: So far.
-        poses: So far.
-        frame: See there.
-        share: Of the iterations that are done, 0 to 1.
-    """
+    """Match, move the poses, move the shape; `share` of the iterations are done."""
     settings = frame.settings
-    bones = bones_of(poses)
-    reach, robust = (
+    reach_m, robust_m = (
         first * (last / first) ** share for first, last in (settings.reach_m, settings.robust_m)
     )
-    seen = [
-        _match(mesh, target, own, reach, settings.min_cosine)
-        for target, own in zip(frame.targets, bones, strict=True)
-    ]
-    sights = _sights(mesh, bones, seen, frame, robust)
-    step = solve(sights, _priors(poses, frame))
+    matches = _matches(mesh, bones_of(poses), frame, reach_m)
+    sights = _sights(mesh, bones_of(poses), matches, robust_m, settings=settings)
+    step = solve(
+        _of_poses(sights, mesh, bones_of(poses), matches, frame=frame), _priors(poses, frame)
+    )
     poses = _moved(poses, step, frame)
-    return _reshaped(mesh, bones_of(poses), seen, frame, robust), poses
+    sights = _sights(mesh, bones_of(poses), matches, robust_m, settings=settings)
+    return _reshaped(mesh, sights, settings), poses
 
 
-def _match(
-    mesh: SkinnedMesh,
-    target: Target,
-    bones: Float[Tensor, "J 4 4"],
-    reach_m: float,
-    min_cosine: float,
-) -> Matches:
-    points = pose(mesh.vertices, mesh.weights, bones)
-    return target.match(points, vertex_normals(points, mesh.faces), reach_m, min_cosine)
-
-
-def _seen(
-    mesh: SkinnedMesh,
-    bones: Float[Tensor, "J 4 4"],
-    matches: Matches,
-    robust_m: float,
-    settings: RegisterSettings,
-) -> tuple[Float[Tensor, " V"], Float[Tensor, " V"], Float[Tensor, " V"]]:
-    """Return distances, shape gains, and how much each vertex's match counts (0 to 1)."""
-    blended = blended_matrices(mesh.weights, bones)
-    points = (blended[:, :3, :3] @ mesh.vertices[..., None])[..., 0] + blended[:, :3, 3]
-    distance = ((points - matches.points) * matches.normals).sum(1)
-    outward = vertex_normals(mesh.vertices, mesh.faces)
-    turned = (blended[:, :3, :3] @ outward[..., None])[..., 0]
-    gain = (turned * matches.normals).sum(1)
-    rigid = determinants(mesh.weights, bones).clamp(0, 1) ** settings.rigidity_power
-    robust = (robust_m**2 / (robust_m**2 + distance.square())).square()
-    trust = torch.where(matches.found, rigid * robust, 0.0)
-    return torch.where(matches.found, distance, 0.0), gain, trust
+def _matches(
+    mesh: SkinnedMesh, bones: Float[Tensor, "P J 4 4"], frame: _Frame, reach_m: float
+) -> list[Matches]:
+    found = []
+    for target, points in zip(frame.targets, pose(mesh.vertices, mesh.weights, bones), strict=True):
+        normals = vertex_normals(points, mesh.faces)
+        found.append(target.match(points, normals, reach_m, frame.settings.min_cosine))
+    return found
 
 
 def _sights(
     mesh: SkinnedMesh,
     bones: Float[Tensor, "P J 4 4"],
-    seen: Sequence[Matches],
-    frame: _Frame,
+    matches: Sequence[Matches],
     robust_m: float,
+    *,
+    settings: RegisterSettings,
 ) -> Sights:
-    settings, chosen = frame.settings, frame.chosen
-    columns = [
-        _seen(mesh, own, matches, robust_m, settings)
-        for own, matches in zip(bones, seen, strict=True)
-    ]
-    distance, gain, trust = (torch.stack(column)[:, chosen] for column in zip(*columns, strict=True))
+    """Return how all photos see all vertices, without the poses' part."""
+    outward = vertex_normals(mesh.vertices, mesh.faces)
+    distances, gains, trusts = [], [], []
+    for own, match in zip(bones, matches, strict=True):
+        blended = blended_matrices(mesh.weights, own)
+        points = (blended[:, :3, :3] @ mesh.vertices[..., None])[..., 0] + blended[:, :3, 3]
+        distance = ((points - match.points) * match.normals).sum(1)
+        turned = (blended[:, :3, :3] @ outward[..., None])[..., 0]
+        rigid = determinants(mesh.weights, own).clamp(0, 1) ** settings.rigidity_power
+        robust = (robust_m**2 / (robust_m**2 + distance.square())).square()
+        distances.append(torch.where(match.found, distance, 0.0))
+        gains.append((turned * match.normals).sum(1))
+        trusts.append(torch.where(match.found, rigid * robust, 0.0))
+    distance = torch.stack(distances)
+    return Sights(
+        distance_m=distance,
+        jacobian=distance.new_zeros(*distance.shape, 0),
+        shape_gain=torch.stack(gains),
+        precision=torch.stack(trusts) / settings.noise_m**2,
+    )
+
+
+def _of_poses(
+    sights: Sights,
+    mesh: SkinnedMesh,
+    bones: Float[Tensor, "P J 4 4"],
+    matches: Sequence[Matches],
+    *,
+    frame: _Frame,
+) -> Sights:
+    """Return what the chosen vertices say of the poses."""
+    chosen = frame.chosen
     jacobian = [
         pose_jacobian(
             mesh.vertices[chosen],
-            matches.normals[chosen],
+            match.normals[chosen],
             mesh.weights[chosen],
             own,
-            joints=frame.given.joints,
-            is_below=frame.is_below,
-            free=frame.free,
+            hinges=frame.hinges,
         )
-        for own, matches in zip(bones, seen, strict=True)
+        for own, match in zip(bones, matches, strict=True)
     ]
-    per_point = frame.area.sum() / len(chosen) / settings.patch_m**2 / settings.noise_m**2
     return Sights(
-        distance_m=distance,
+        distance_m=sights.distance_m[:, chosen],
         jacobian=torch.stack(jacobian),
-        shape_gain=gain,
-        precision=per_point * trust,
+        shape_gain=sights.shape_gain[:, chosen],
+        precision=frame.patches * sights.precision[:, chosen],
     )
 
 
@@ -270,25 +265,22 @@ def _priors(poses: Poses, frame: _Frame) -> Priors:
     at, was = (moved_joints(given.joints, bones_of(one))[:, 0] for one in (poses, given))
     sigma = turned.new_full((turned.shape[1],), settings.pose_sigma_rad)
     sigma[list(settings.stiff_joints)] = settings.stiff_sigma_rad
-    turns = sigma[frame.free].repeat_interleave(3)
+    turns = sigma[frame.hinges.index].repeat_interleave(3)
     own = torch.cat([turns.new_full((3,), settings.root_sigma_m), turns]) ** -2
     common = torch.full_like(own, settings.common_sigma_rad**-2)
     common[:3] = 0.0
-    density = 1 / settings.patch_m**2
     return Priors(
-        moved=torch.cat([at - was, turned[:, frame.free].flatten(1)], 1),
+        moved=torch.cat([at - was, turned[:, frame.hinges.index].flatten(1)], 1),
         precision=own,
         common_precision=common,
-        shape_precision=float(
-            frame.area.sum() / len(frame.chosen) * density / settings.move_sigma_m**2
-        ),
+        shape_precision=frame.patches * settings.move_sigma_m**-2,
     )
 
 
 def _moved(poses: Poses, step: Float[Tensor, "P D"], frame: _Frame) -> Poses:
     """Return the poses after a step: bind joints stay, the root turns about the posed pelvis."""
     turns = torch.zeros_like(poses.rotations[..., 0])
-    turns[:, frame.free] = step[:, 3:].unflatten(1, (-1, 3))
+    turns[:, frame.hinges.index] = step[:, 3:].unflatten(1, (-1, 3))
     length = turns.norm(dim=-1, keepdim=True)
     limit = frame.settings.max_turn_rad
     turn = matrix_from_axis_angle(turns * (limit / length.clamp(min=limit)))
@@ -302,32 +294,14 @@ def _moved(poses: Poses, step: Float[Tensor, "P D"], frame: _Frame) -> Poses:
     return replace(poses, rotations=rotations, camera_from_body=camera)
 
 
-def _reshaped(
-    mesh: SkinnedMesh,
-    bones: Float[Tensor, "P J 4 4"],
-    seen: Sequence[Matches],
-    frame: _Frame,
-    robust_m: float,
-) -> SkinnedMesh:
+def _reshaped(mesh: SkinnedMesh, sights: Sights, settings: RegisterSettings) -> SkinnedMesh:
     """Return the surface moved along its normals to where the photos, on the mean, see it."""
-    settings = frame.settings
-    columns = [
-        _seen(mesh, own, matches, robust_m, settings)
-        for own, matches in zip(bones, seen, strict=True)
-    ]
-    distance, gain, trust = (torch.stack(column) for column in zip(*columns, strict=True))
-    sights = Sights(
-        distance_m=distance,
-        jacobian=distance.new_zeros(*distance.shape, 0),
-        shape_gain=gain,
-        precision=trust / settings.noise_m**2,
-    )
     move = common_moves(sights, settings.move_sigma_m**-2)
     move = move.clamp(-settings.max_move_m, settings.max_move_m)
-    weight = (trust * gain.square()).sum(0)
+    weight = (sights.precision * sights.shape_gain.square()).sum(0) * settings.noise_m**2
     both = torch.stack([move * weight, weight], 1)
     both = smooth_attributes(both, mesh.faces, settings.smoothing, 0.5)
-    move = both[:, 0] / both[:, 1].clamp(min=1e-3)
+    move = both[:, 0] / both[:, 1].clamp(min=settings.least_trust)
     outward = vertex_normals(mesh.vertices, mesh.faces)
     return replace(mesh, vertices=mesh.vertices + move[:, None] * outward)
 
@@ -340,14 +314,10 @@ def _scan_weights(
 ) -> tuple[Float[Tensor, "_ J"], ...]:
     found = []
     for surface, bones in zip(surfaces, bones_of(poses), strict=True):
+        posed = replace(mesh, vertices=pose(mesh.vertices, mesh.weights, bones))
         points = surface.mesh.vertices
-        weights = carried(
-            mesh.weights,
-            pose(mesh.vertices, mesh.weights, bones),
-            mesh.faces,
-            points,
-            vertex_normals(points, surface.mesh.faces),
-            normal_scale_m=settings.normal_scale_m,
+        normals = vertex_normals(points, surface.mesh.faces)
+        found.append(
+            carried_weights(posed, points, normals, normal_scale_m=settings.normal_scale_m)
         )
-        found.append(weights / weights.sum(1, keepdim=True))
     return tuple(found)
