@@ -8,23 +8,24 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from backend.body.kinematics import camera_from_bind
+from backend.body.kinematics import bones_of
 from backend.body.model import BodyModel
+from backend.consolidation import consolidate
 from backend.files.png import eight_bits
+from backend.geometry.cloth_weights import Dummy
 from backend.geometry.skinning import pose
 from backend.progress import Stopwatch
 from backend.record import PhotoRecord
 from backend.settings import Settings
 from backend.silhouette import silhouette_iou
-from backend.stages.canonicalize import canonicalize
 from backend.stages.fit_body import fit_body
-from backend.stages.fuse import fuse
 from backend.stages.landmarks import LandmarkDetector
 from backend.stages.predict_maps import predict_maps
 from backend.stages.reconstruct import reconstruct
+from backend.stages.refine import Evidence, refine
 from backend.stages.rig import Names, Rigged, rig
 from backend.stages.texture import texture
-from backend.types import BodyFit, Landmarks, Scan, SkinnedMesh, View
+from backend.types import BodyFit, Landmarks, Poses, SkinnedMesh, View
 from backend.views import Seen, look_at
 from shared.types import Avatar, Fit, Photo
 
@@ -74,13 +75,21 @@ def make_avatar(
     with watch.stage("fit_body") as report:
         fit = fit_body(views, body, settings.fit_body, report=report)
     views = [replace(v, camera=camera) for v, camera in zip(views, fit.cameras, strict=True)]
-    bones = camera_from_bind(fit.bind.joints, body.parents, fit.rotations, fit.camera_from_body)
-    template = _template(fit, body)
-    scans = _scans(views, template, bones, settings, watch=watch)
-    with watch.stage("fuse") as report:
-        surface = fuse(scans, template, settings.fuse, report=report)
+    poses = _poses(fit, body)
+    dummy = _dummy(fit, body)
+    evidence = _evidence(views, dummy.body, bones_of(poses), settings, watch=watch)
+    found = consolidate([one.surface for one in evidence], poses, dummy, settings, watch=watch)
+    surface, poses = found.mesh, found.poses
+    if settings.is_refined:
+        with watch.stage("refine") as report:
+            refined = refine(surface, evidence, poses, settings.refine, report=report)
+        surface, poses = refined.mesh, refined.poses
+        views = [
+            replace(v, camera=camera) for v, camera in zip(views, refined.cameras, strict=True)
+        ]
+    fit = _refitted(fit, poses, views)
     with watch.stage("texture"):
-        colours = texture(surface, views, bones, settings.texture)
+        colours = texture(surface, views, bones_of(poses), settings.texture)
     with watch.stage("rig"):
         names = _names(name, views)
         rigged = rig(replace(surface, colours=colours), fit, body, settings.rig, names=names)
@@ -88,31 +97,44 @@ def make_avatar(
     return _result(rigged, fit, seen, masks, watch=watch)
 
 
-def _scans(
+def _evidence(
     views: Sequence[View],
     template: SkinnedMesh,
     bones: Float[Tensor, "P J 4 4"],
     settings: Settings,
     *,
     watch: Stopwatch,
-) -> list[Scan]:
-    """What each photo says about the surface."""
+) -> list[Evidence]:
+    """What each photo says about the person's front and back, and the surface between them."""
     maps = [
         predict_maps(view, _posed(template, bones[index]), settings.predict_maps)
         for index, view in enumerate(watch.each("predict_maps", views))
     ]
-    surfaces = [
-        reconstruct(
-            one,
-            settings.reconstruct,
-            photo_size=(views[index].camera.width, views[index].camera.height),
-        )
-        for index, one in enumerate(watch.each("reconstruct", maps))
-    ]
-    return [
-        canonicalize(surface, bones[index], settings.canonicalize)
-        for index, surface in enumerate(watch.each("canonicalize", surfaces))
-    ]
+    found = []
+    for index, one in enumerate(watch.each("reconstruct", maps)):
+        camera = views[index].camera
+        size = (camera.width, camera.height)
+        surface = reconstruct(one, settings.reconstruct, photo_size=size)
+        found.append(Evidence(maps=one, surface=surface, camera=camera))
+    return found
+
+
+def _poses(fit: BodyFit, body: BodyModel) -> Poses:
+    return Poses(
+        joints=fit.bind.joints,
+        parents=body.parents,
+        rotations=fit.rotations,
+        camera_from_body=fit.camera_from_body,
+    )
+
+
+def _refitted(fit: BodyFit, poses: Poses, views: Sequence[View]) -> BodyFit:
+    return replace(
+        fit,
+        rotations=poses.rotations,
+        camera_from_body=poses.camera_from_body,
+        cameras=tuple(view.camera for view in views),
+    )
 
 
 def _result(
@@ -143,10 +165,15 @@ def _result(
     )
 
 
-def _template(fit: BodyFit, body: BodyModel) -> SkinnedMesh:
-    colours = torch.full_like(fit.bind.vertices, UNSEEN_COLOUR)
-    return SkinnedMesh(
-        vertices=fit.bind.vertices, faces=body.faces, weights=body.weights, colours=colours
+def _dummy(fit: BodyFit, body: BodyModel) -> Dummy:
+    vertices = fit.bind.vertices
+    colours = torch.full_like(vertices, UNSEEN_COLOUR)
+    return Dummy(
+        body=SkinnedMesh(
+            vertices=vertices, faces=body.faces, weights=body.weights, colours=colours
+        ),
+        skirt_faces=body.skirt_faces,
+        bind_height=vertices[:, 1],
     )
 
 

@@ -10,6 +10,8 @@ from backend.stages.fuse import FuseSettings
 from backend.stages.landmarks import LandmarkSettings
 from backend.stages.predict_maps import PredictMapsSettings
 from backend.stages.reconstruct import ReconstructSettings
+from backend.stages.refine import RefineSettings
+from backend.stages.register import RegisterSettings
 from backend.stages.rig import RigSettings
 from backend.stages.segment import SegmentSettings
 from backend.stages.texture import TextureSettings
@@ -21,6 +23,8 @@ HEIGHT_RANGE_M = (0.5, 2.5)
 """From a newborn to the tallest people."""
 QUALITIES: dict[Quality, dict[str, Any]] = {
     "draft": {
+        "is_registered": False,
+        "is_refined": False,
         "fit_body.age_steps": 25,
         "fit_body.outline_steps": 30,
         "predict_maps.resolution": 320,
@@ -36,6 +40,7 @@ QUALITIES: dict[Quality, dict[str, Any]] = {
     },
 }
 """What differs from the stages' own defaults, which are `standard`."""
+COARSE = FuseSettings(voxel_m=0.01, face_budget=20_000)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +53,18 @@ class Settings:
     predict_maps: PredictMapsSettings = field(default_factory=PredictMapsSettings)
     reconstruct: ReconstructSettings = field(default_factory=ReconstructSettings)
     canonicalize: CanonicalizeSettings = field(default_factory=CanonicalizeSettings)
+    coarse_fuse: FuseSettings = COARSE
+    """Of the surface that is laid onto each photo, and then made anew."""
     fuse: FuseSettings = field(default_factory=FuseSettings)
+    is_weighed: bool = True
+    """The surface takes its weights anew in the bind pose."""
     weigh: WeighSettings = field(default_factory=WeighSettings)
+    is_registered: bool = True
+    """The poses of several photos are corrected against each other."""
+    register: RegisterSettings = field(default_factory=RegisterSettings)
+    is_refined: bool = True
+    """Surface and poses are fitted to the photos by differentiable rendering."""
+    refine: RefineSettings = field(default_factory=RefineSettings)
     texture: TextureSettings = field(default_factory=TextureSettings)
     rig: RigSettings = field(default_factory=RigSettings)
 

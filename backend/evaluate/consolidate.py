@@ -1,7 +1,7 @@
 """Scans with weights -> one canonical surface and the poses that go with it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 from jaxtyping import Float
@@ -9,27 +9,15 @@ from torch import Tensor
 
 from backend.body.kinematics import bones_of
 from backend.body.model import BodyModel
+from backend.consolidation import Consolidated, consolidate
 from backend.evaluate.inputs import GREY, posed_surfaces, poses_of
 from backend.evaluate.surfaces import Weigher
 from backend.evaluate.truth import Given
 from backend.geometry.cloth_weights import Dummy
 from backend.geometry.skinning import pose
-from backend.settings import Settings
-from backend.stages.canonicalize import canonicalize
-from backend.stages.fuse import fuse
-from backend.stages.register import RegisterSettings, register
-from backend.stages.weigh import weigh
-from backend.types import PosedSurface, Poses, SkinnedMesh
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Consolidated:
-    """What the stages make of scans."""
-
-    mesh: SkinnedMesh
-    """Bind pose, body frame, metres."""
-    poses: Poses
-    """Of the scans."""
+from backend.progress import Stopwatch
+from backend.settings import Settings, override
+from backend.types import SkinnedMesh
 
 
 def weights_of(given: Given, body: BodyModel, weigher: Weigher, settings: Settings) -> list[Tensor]:
@@ -80,29 +68,11 @@ def consolidated(
         is_registered: Poses, shape and weights are improved together, and all is fused again.
         is_weighed: The surface takes weights anew in the bind pose.
     """
-    template, poses = _template(given, body), poses_of(given, body)
-    surfaces = posed_surfaces(given, weights)
-    mesh = _fused(surfaces, poses, template, settings)
-    dummy = _dummy(given, body)
-    if is_weighed:
-        mesh = weigh(mesh, dummy, settings.weigh)
-    if is_registered:
-        found = register(mesh, surfaces, poses, RegisterSettings(), report=_unheard)
-        surfaces, poses = posed_surfaces(given, found.scan_weights), found.poses
-        mesh = _fused(surfaces, poses, template, settings)
-        mesh = weigh(mesh, dummy, settings.weigh) if is_weighed else mesh
-    return Consolidated(mesh=mesh, poses=poses)
-
-
-def _fused(
-    surfaces: Sequence[PosedSurface], poses: Poses, template: SkinnedMesh, settings: Settings
-) -> SkinnedMesh:
-    scans = [
-        canonicalize(surface, bones, settings.canonicalize)
-        for surface, bones in zip(surfaces, bones_of(poses), strict=True)
-    ]
-    return fuse(scans, template, settings.fuse, report=_unheard)
-
-
-def _unheard(_stage: str, _fraction: float) -> None:
-    """Hear of progress."""
+    wanted = {"is_registered": is_registered, "is_weighed": is_weighed}
+    return consolidate(
+        posed_surfaces(given, weights),
+        poses_of(given, body),
+        _dummy(given, body),
+        override(settings, wanted),
+        watch=Stopwatch(lambda _stage, _fraction: None),
+    )

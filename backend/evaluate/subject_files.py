@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from backend.body.anny55 import Anny55
+from backend.consolidation import Consolidated
 from backend.evaluate import store
-from backend.evaluate.consolidate import Consolidated, consolidated, weights_of
+from backend.evaluate.consolidate import consolidated, weights_of
 from backend.evaluate.inputs import first_of
 from backend.evaluate.photographs import PhotographSettings, write_photos, write_posed_photos
 from backend.evaluate.pose_noise import disturbed

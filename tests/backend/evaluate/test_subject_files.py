@@ -7,13 +7,23 @@ import pytest
 import torch
 
 from backend.body.anny55 import Anny55
-from backend.evaluate.consolidate import Consolidated
+from backend.consolidation import Consolidated
 from backend.evaluate.photographs import PhotographSettings
 from backend.evaluate.subject_files import RECIPES, made_row
 from backend.evaluate.truth import TRUTH, WEIGHTS
 from backend.settings import Settings, override
 
-COARSE = override(Settings(), {"fuse.voxel_m": 0.02, "fuse.face_budget": 9000})
+COARSE = override(
+    Settings(),
+    {
+        "coarse_fuse.voxel_m": 0.03,
+        "coarse_fuse.face_budget": 3000,
+        "register.iterations": 2,
+        "register.max_points": 500,
+        "fuse.voxel_m": 0.02,
+        "fuse.face_budget": 9000,
+    },
+)
 BY_COUNT = ("pipeline_2", "maps_1", "maps_4", "maps_8")
 """Differ from other rows in a count alone."""
 CHECKED = sorted(set(RECIPES) - {"true_weights", *BY_COUNT})
@@ -49,13 +59,7 @@ def spoilt(subject_folder: Path, tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize(
-    "row",
-    [
-        pytest.param(row, marks=pytest.mark.slow if RECIPES[row].is_registered else ())
-        for row in CHECKED
-    ],
-)
+@pytest.mark.parametrize("row", CHECKED)
 def test_truth_that_is_not_given_does_not_reach_a_row(
     subject_folder: Path, spoilt: Path, body: Anny55, row: str
 ) -> None:
