@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from scipy.ndimage import maximum_filter1d
 from torch import Tensor
 
@@ -83,3 +83,25 @@ def refined(
         values.view(1, 1, *coarse.shape), size=size, mode="trilinear", align_corners=True
     )
     return volume[0, 0, : fine.shape[0], : fine.shape[1], : fine.shape[2]].flatten()
+
+
+def interpolated(
+    values: Float[Tensor, "C X Y Z"], grid: Grid, points: Float[Tensor, "N 3"]
+) -> Float[Tensor, "C N"]:
+    """Interpolate values on a grid at points within it (trilinear)."""
+    last = torch.tensor(grid.shape, device=points.device) - 1
+    share = 2 * (points - grid.origin) / (grid.voxel_m * last) - 1
+    # PyTorch counts the last axis first.
+    found = torch.nn.functional.grid_sample(
+        values[None], share.flip(1)[None, None, None], align_corners=True, padding_mode="border"
+    )
+    return found[0, :, 0, 0]
+
+
+def samples_around(is_near: Bool[Tensor, "X Y Z"], fine: Grid, stride: int) -> Int[Tensor, " M"]:
+    """Return the samples of a grid in cubes of its coarser one that have a marked corner."""
+    for axis, length in enumerate(is_near.shape):
+        is_near = is_near.narrow(axis, 0, length - 1) | is_near.narrow(axis, 1, length - 1)
+    for axis, length in enumerate(fine.shape):
+        is_near = is_near.repeat_interleave(stride, axis).narrow(axis, 0, length)
+    return torch.nonzero(is_near.flatten())[:, 0]

@@ -1,22 +1,21 @@
 """What one scan says about points of the bind pose: how far they are from its surface, or air.
 
-CanonicalFusion, eq 8: a point is carried into the photo's pose by the weights of the nearest
-canonicalised vertices of that scan, and measured against the *posed* surface, which has no holes.
+CanonicalFusion, eq 8: a point is carried into the photo's pose by the weights of the closest point
+of that scan's canonicalised surface, and measured against the *posed* surface, which has no holes.
 """
 
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from backend.geometry.affine_rows import affine_rows, carried
 from backend.geometry.blending import smoothstep
-from backend.geometry.grid import Grid, sample_positions, samples_near
-from backend.geometry.nearest import interpolate_at, mean_of_nearest, nearest_vertices
+from backend.geometry.nearest import interpolate_at
 from backend.geometry.normals import vertex_normals
-from backend.geometry.signed_distance import SurfaceQuery
-from backend.geometry.skinning import blended_matrices, pose
+from backend.geometry.pose_spread import pose_spread, softened_weights
+from backend.geometry.signed_distance import ClosestPoints, SurfaceQuery
 from backend.types import Scan
 
 WRISTS_AND_FINGERS = (20, 21, *range(25, 55))
@@ -27,82 +26,103 @@ class ObserverRules:
     """How far the word of a scan goes."""
 
     reach_m: float = 0.02
-    """τ of eq 9: a scan counts up to this distance from its canonicalised vertices; also the
+    """τ of eq 9: a scan counts up to this distance from its canonicalised surface; also the
     distance at which all signed distances are cut off."""
     fade_start: float = 0.5
     """Share of `reach_m` from which a scan's influence fades."""
-    agreement: tuple[float, float] = (0.35, 0.65)
-    """Share of common bone weights between a point and the posed surface closest to it below which
-    that surface belongs to another part of the body (0 influence), and from which it is its own."""
+    detour_m: tuple[float, float] = (0.015, 0.04)
+    """How much farther a point may be from a surface in the bind pose than in the photo's: beyond,
+    that surface belongs to another part of the body, which it touched in the photo. Between full
+    and no influence."""
     back_quality: float = 0.3
     """Of the side a photo does not show, against 1 of the side it shows."""
-    neighbours: int = 4
-    """Canonicalised vertices whose weights a point takes."""
+    spread_m: float = 0.01
+    """A scan counts half where the bones that may be right move a point this far apart: wrong
+    weights do the least harm in a pose close to the bind pose."""
+    softening_m: float = 0.03
+    """Bones within about this distance may be right."""
     template_joints: tuple[int, ...] = WRISTS_AND_FINGERS
     """What follows these joints stays the template's: fingers are finer than what photos of whole
     people show (the paper's thresholds have the same effect on hands)."""
     arm_joints: tuple[int, ...] = (16, 17, 18, 19)
     carve_reach_m: float = 0.08
-    """A scan can tell air from person up to this distance from its vertices."""
+    """A scan can tell air from person up to this distance from its surface."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """What one scan says about N points of the bind pose."""
+    """What one scan says about the M of some points of the bind pose that are in its reach."""
+
+    at: Int[Tensor, " M"]
+    """Which ones these are."""
+    distance: Float[Tensor, " M"]
+    """Signed, metres, positive outside, cut off at the reach."""
+    influence: Float[Tensor, " M"]
+    """0 to 1: how far the scan replaces the template here."""
+    quality: Float[Tensor, " M"]
+    """Against the other scans."""
+    here: ClosestPoints
+    """On the scan's canonicalised surface; faces are numbered as in `Observer.faces`."""
+    there: ClosestPoints
+    """On its posed surface."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outside:
+    """Where a scan sees points of the bind pose."""
 
     distance: Float[Tensor, " N"]
-    """Signed, metres, positive outside, cut off at the reach."""
-    influence: Float[Tensor, " N"]
-    """0 to 1: how far the scan replaces the template here."""
-    quality: Float[Tensor, " N"]
-    """Against the other scans."""
-    weights: Float[Tensor, "N J"]
-    colours: Float[Tensor, "N 3"]
+    """To the posed person, metres; 0 inside, and out of the scan's reach."""
+    posed: Float[Tensor, "N 3"]
+    """In the photo's pose."""
+    of_template: Float[Tensor, " N"]
+    """Share of bones that stay the template's."""
 
 
 class Observer:
-    """Answers for points of the bind pose what one scan saw there; owns its spatial indices."""
+    """Answers for points of the bind pose what one scan saw there; owns its search trees."""
 
     def __init__(self, scan: Scan, rating: float, rules: ObserverRules) -> None:
-        of_template = scan.posed.mesh.weights[:, list(rules.template_joints)].sum(1)
+        mesh = scan.posed.mesh
+        of_template = mesh.weights[:, list(rules.template_joints)].sum(1)
         trusted = (scan.confidence > 0) & (of_template < 0.5)
         self.scan = scan
         self.rating = rating
         self._rules = rules
+        self.faces = mesh.faces[trusted[mesh.faces].all(1)]
+        """Those that are trusted in the bind pose."""
+        self._surface = SurfaceQuery(mesh.vertices, mesh.faces)
+        self._canonical = SurfaceQuery(scan.bind_vertices, self.faces)
+        normals = vertex_normals(mesh.vertices, mesh.faces)
+        rows = affine_rows(mesh.weights, scan.camera_from_bind)
+        quality = _quality(scan, rules)[:, None]
+        self._of_bind = torch.cat([rows, of_template[:, None], quality], 1)
+        front = scan.posed.is_front[:, None]
+        self._of_surface = torch.cat(
+            [mesh.vertices, normals, scan.bind_vertices, scan.confidence[:, None], front], 1
+        )
         self.trusted_bind = scan.bind_vertices[trusted]
-        self._trusted_weights = scan.posed.mesh.weights[trusted]
-        self.is_wide = self._trusted_weights[:, list(rules.arm_joints)].sum(1) < 0.5
-        self._surface = SurfaceQuery(scan.posed.mesh.vertices, scan.posed.mesh.faces)
-        self._normals = vertex_normals(scan.posed.mesh.vertices, scan.posed.mesh.faces)
+        self.is_wide = mesh.weights[trusted][:, list(rules.arm_joints)].sum(1) < 0.5
         # n' = B^-T n for v' = B v, so the normal in the bind pose is Bᵀ n'.
-        turn = blended_matrices(self._trusted_weights, scan.camera_from_bind)[:, :3, :3]
-        turned = torch.einsum("vij,vi->vj", turn, self._normals[trusted])
+        turns = rows[trusted].unflatten(1, (3, 4))[..., :3]
+        turned = torch.einsum("vij,vi->vj", turns, normals[trusted])
         self.trusted_normals = torch.nn.functional.normalize(turned, dim=-1)
 
-    def outside(
-        self, points: Float[Tensor, "N 3"]
-    ) -> tuple[Float[Tensor, " N"], Float[Tensor, "N J"]]:
-        """Return how far points lie outside the posed person (metres, 0 inside), and their weights.
-
-        Points out of reach of the scan count as inside.
-        """
-        rules, mesh = self._rules, self.scan.posed.mesh
-        reach = rules.carve_reach_m
-        nearest = nearest_vertices(points, self.trusted_bind, rules.neighbours, reach)
-        weights = mean_of_nearest(nearest, self._trusted_weights)
-        posed = pose(points, weights, self.scan.camera_from_bind)
-        closest = self._surface.closest_points(posed, reach)
-        at = partial(interpolate_at, closest, mesh.faces)
-        outward = ((posed - at(mesh.vertices)) * at(self._normals)).sum(1)
-        is_outside = nearest.found[:, 0] & closest.found & (outward > 0)
-        return torch.where(is_outside, closest.distance, 0.0), weights
-
-    def samples(self, grid: Grid) -> Int[Tensor, " M"]:
-        """Return the samples of a grid within reach of the canonicalised vertices."""
-        reach = self._rules.reach_m
-        boxes = samples_near(grid, self.trusted_bind, reach)
-        points = sample_positions(grid, boxes)
-        return boxes[nearest_vertices(points, self.trusted_bind, 1, reach).found[:, 0]]
+    def outside(self, points: Float[Tensor, "N 3"]) -> Outside:
+        """Return how far points lie outside the posed person."""
+        reach = self._rules.carve_reach_m
+        here = self._canonical.closest_points(points, reach)
+        posed, of_template, _ = self._carried(points, here)
+        there = self._surface.closest_points(posed, reach)
+        surface, normal = interpolate_at(
+            there, self.scan.posed.mesh.faces, self._of_surface[:, :6]
+        ).split(3, dim=1)
+        is_outside = here.found & there.found & (((posed - surface) * normal).sum(1) > 0)
+        return Outside(
+            distance=torch.where(is_outside, there.distance, 0.0),
+            posed=posed,
+            of_template=of_template,
+        )
 
     def observe(self, points: Float[Tensor, "N 3"]) -> Observation:
         """Carry points into the photo's pose and measure them against the posed surface (eq 8).
@@ -110,26 +130,48 @@ class Observer:
         Args:
             points: Bind pose, body frame, metres.
         """
-        rules, mesh = self._rules, self.scan.posed.mesh
-        reach = rules.reach_m
-        nearest = nearest_vertices(points, self.trusted_bind, rules.neighbours, reach)
-        weights = mean_of_nearest(nearest, self._trusted_weights)
-        posed = pose(points, weights, self.scan.camera_from_bind)
-        closest = self._surface.closest_points(posed, 2 * reach)
-        at = partial(interpolate_at, closest, mesh.faces)
-        outward = ((posed - at(mesh.vertices)) * at(self._normals)).sum(1)
-        agreement = 1 - (at(mesh.weights) - weights).abs().sum(1) / 2
-        is_front = at(self.scan.posed.is_front.float()[:, None])[:, 0]
+        rules = self._rules
+        at, here = _found(self._canonical.closest_points(points, rules.reach_m))
+        points = points[at]
+        posed, of_template, quality = self._carried(points, here)
+        there = self._surface.closest_points(posed, 2 * rules.reach_m)
+        found = interpolate_at(there, self.scan.posed.mesh.faces, self._of_surface)
+        surface, normal, bind = found[:, :9].split(3, dim=1)
+        detour = (points - bind).norm(dim=1) - there.distance
         influence = (
-            at(self.scan.confidence[:, None])[:, 0]
-            * smoothstep(agreement, *rules.agreement)
-            * (1 - smoothstep(nearest.distance[:, 0] / reach, rules.fade_start, 1.0))
-            * (1 - weights[:, list(rules.template_joints)].sum(1))
+            found[:, 9]
+            * (1 - smoothstep(detour, *rules.detour_m))
+            * (1 - smoothstep(here.distance / rules.reach_m, rules.fade_start, 1.0))
+            * (1 - of_template)
         )
+        side = torch.where(((posed - surface) * normal).sum(1) < 0, -1, 1)
+        is_front = found[:, 10]
         return Observation(
-            distance=torch.where(outward < 0, -1, 1) * closest.distance.clamp(max=reach),
-            influence=torch.where(nearest.found[:, 0] & closest.found, influence, 0.0),
-            quality=self.rating * (is_front + (1 - is_front) * rules.back_quality),
-            weights=weights,
-            colours=at(mesh.colours),
+            at=at,
+            distance=side * there.distance.clamp(max=rules.reach_m),
+            influence=torch.where(there.found, influence, 0.0),
+            quality=self.rating * quality * (is_front + (1 - is_front) * rules.back_quality),
+            here=here,
+            there=there,
         )
+
+    def _carried(
+        self, points: Float[Tensor, "N 3"], here: ClosestPoints
+    ) -> tuple[Float[Tensor, "N 3"], Float[Tensor, " N"], Float[Tensor, " N"]]:
+        """Return points in the photo's pose, their share of the template's bones, and quality."""
+        found = interpolate_at(here, self.faces, self._of_bind)
+        return carried(points, found[:, :12]), found[:, 12], found[:, 13]
+
+
+def _found(closest: ClosestPoints) -> tuple[Int[Tensor, " M"], ClosestPoints]:
+    at = torch.nonzero(closest.found)[:, 0]
+    parts = (closest.distance[at], closest.face[at], closest.barycentric[at])
+    return at, ClosestPoints(distance=parts[0], face=parts[1], barycentric=parts[2])
+
+
+def _quality(scan: Scan, rules: ObserverRules) -> Float[Tensor, " V"]:
+    """Return s₀² / (s₀² + s²), s the spread of the bones that may be right."""
+    mesh = scan.posed.mesh
+    soft = softened_weights(mesh.weights, mesh.vertices, rules.softening_m)
+    spread = pose_spread(scan.bind_vertices, soft, scan.camera_from_bind)
+    return 1 / (1 + (spread / rules.spread_m).square())

@@ -9,7 +9,14 @@ from manifold3d import Error, Manifold, Mesh64
 from torch import Tensor
 
 STEPS = 12
-"""Of the search for the tolerance; each halves (in the logarithm) a range of 10^3."""
+"""Of the search for the tolerance."""
+FIRST_TOLERANCE_M = 5e-4
+FALL = 0.7
+"""The count of faces falls about with this power of the tolerance."""
+AIM = 0.95
+"""Share of the budget that the search aims at."""
+NO_RANGE = 1e-3
+"""Of the tolerance's logarithm: nothing is left to be searched."""
 TOLERANCE_RANGE_M = (1e-4, 0.1)
 LONG_EDGE_M = 1.0
 """Beyond this a longest edge is no limit for a person."""
@@ -46,7 +53,7 @@ def decimate(
 ) -> tuple[Float[Tensor, "W 3"], Int[Tensor, "G 3"]]:
     """Return a closed mesh of at most `face_budget` faces, 90 % of it if possible.
 
-    The surface moves by the least tolerance (by bisection, 0.1 mm to 10 cm) that meets the
+    The surface moves by the least tolerance (0.1 mm to 10 cm) that meets the
     budget; edges longer than `max_edge_m` are then split, and that counts. Without a longest edge
     the vertices are a subset of the given ones. Values at vertices are for the caller to carry
     over by closest points. A mesh within the budget is returned as it is.
@@ -80,27 +87,29 @@ def decimate(
 
 
 def _simplify_to_budget(solid: Manifold, face_budget: int, max_edge_m: float) -> Manifold | None:
-    """Bisect the logarithm of the tolerance; the count of faces falls with it.
+    """Search the tolerance whose mesh just meets the budget; the count of faces falls with it.
 
     Beyond a sixth of the longest edge it no longer does: the slivers left are split again.
     """
-    least, most = TOLERANCE_RANGE_M
-    low, high = math.log(least), math.log(min(most, max_edge_m / 6))
+    low, high = (math.log(limit) for limit in TOLERANCE_RANGE_M)
+    high = min(high, math.log(max_edge_m / 6)) if math.isfinite(max_edge_m) else high
+    guess = min(math.log(FIRST_TOLERANCE_M), high)
     best = None
     for _ in range(STEPS):
-        middle = 0.5 * (low + high)
-        candidate = solid.simplify(math.exp(middle))
+        candidate = solid.simplify(math.exp(guess))
         if math.isfinite(max_edge_m):
             candidate = candidate.refine_to_length(max_edge_m)
-        if candidate.num_tri() > face_budget:
-            low = middle
-            continue
-        high = middle
-        if candidate.is_empty():  # so coarse that nothing is left
-            continue
-        best = candidate
-        if candidate.num_tri() >= ENOUGH * face_budget:
+        count = candidate.num_tri()
+        if count <= face_budget and not candidate.is_empty():
+            best = candidate
+        if (best is candidate and count >= ENOUGH * face_budget) or high - low < NO_RANGE:
             break
+        low, high = (guess, high) if count > face_budget else (low, guess)
+        wanted = guess + math.log(max(count, 1) / (AIM * face_budget)) / FALL
+        if count > face_budget and wanted > high and best is None:
+            guess = high
+        else:
+            guess = min(max(wanted, 0.9 * low + 0.1 * high), 0.1 * low + 0.9 * high)
     return best
 
 

@@ -8,42 +8,52 @@ the template counts. Where the paper switches, we blend, so that no step is left
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Literal
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
+from backend.geometry.affine_rows import affine_rows, carried
 from backend.geometry.blending import smoothstep
+from backend.geometry.closed_parts import ClosedParts
+from backend.geometry.evidence import Evidence, no_evidence
 from backend.geometry.focus import Focus, magnified, restored
 from backend.geometry.grid import (
     Grid,
     coarsened,
     grid_around,
+    interpolated,
     refined,
     sample_positions,
-    samples_near,
+    samples_around,
 )
-from backend.geometry.isosurface import face_components, largest_component, marching_cubes
-from backend.geometry.nearest import mean_of_nearest, nearest_vertices
+from backend.geometry.isosurface import largest_component, marching_cubes
+from backend.geometry.nearest import interpolate_at, nearest_vertices
 from backend.geometry.observer import Observer, ObserverRules
+from backend.geometry.paper_fusion import PaperFusion
 from backend.geometry.pockets import pocket_distance
 from backend.geometry.remesh import decimate
-from backend.geometry.signed_distance import SurfaceQuery, Volume
+from backend.geometry.settling import settled
+from backend.geometry.signed_distance import Volume
 from backend.geometry.smoothness import fill_attributes, smooth_attributes
-from backend.geometry.solids import enclosed, solid_part
+from backend.geometry.solids import solid_part
 from backend.report import Report, part_of, reported
 from backend.types import Scan, SkinnedMesh
 
 BODY_AREA_M2 = 2.2
 """Of a clothed adult."""
+FAR_M = 10.0
+"""Farther than any vertex from the template."""
 STAGE = "fuse"
 _DONE = {
-    "observers": 0.02,
-    "template": 0.05,
-    "pockets": 0.09,
-    "scans": 0.43,
-    "carved": 0.945,
-    "decimated": 0.985,
+    "observers": 0.1,
+    "template": 0.15,
+    "coarse": 0.4,
+    "fine": 0.6,
+    "decimated": 0.85,
+    "settled": 0.93,
 }
 """Share of the time, at the end of each part (four photos on two CPU cores)."""
 
@@ -52,10 +62,14 @@ _DONE = {
 class FuseSettings:
     """How scans and template become one surface."""
 
+    rule: Literal["blended", "paper"] = "blended"
+    """`paper`: eqs 8 and 9 as published, with hard switches; see `PAPER`."""
     voxel_m: float = 0.005
     observe: ObserverRules = field(default_factory=ObserverRules)
     max_samples: int = 30_000_000
-    """Of the grid; at most ten float arrays of this size are held at once (1.2 GB)."""
+    """Of the grid; at most four float arrays of this size are held at once (0.5 GB)."""
+    coarse_stride: int = 2
+    """All is measured on every so many samples first; on the others near the surface alone."""
     reference_quality: float = 2.0
     """Of the scan that lies closest to the template: the reference frame of the paper."""
     pocket_m: float = 0.15
@@ -65,6 +79,8 @@ class FuseSettings:
     """Only straight behind the surface (41°); beside its border, under an arm, air stays air."""
     pocket_stride: int = 4
     """Pockets are found on every so many samples of the grid."""
+    settling_steps: int = 3
+    """Newton steps of the final vertices onto the zero level, measured without a grid."""
     face_budget: int = 50_000
     max_edge: float = 3.3
     """Longest edge in units of √(area / faces); an even mesh has 1.5."""
@@ -78,7 +94,7 @@ class FuseSettings:
     least_share: float = 0.05
     """Influence from which the scans give a vertex its colour."""
     chunk: int = 200_000
-    """Points per query; bounds the memory of their 55 weights (44 MB)."""
+    """Points per query; bounds the memory."""
     arm_offset_m: tuple[float, float] = (0.035, 0.06)
     """What follows shoulders and elbows loses its influence between these distances from the
     template: no sleeve is as wide, but a strip of the trunk taken for the arm beside it is."""
@@ -87,6 +103,8 @@ class FuseSettings:
     fitted pose is off by about as much."""
     carve_depth_m: float = 0.015
     """The template loses at most this much: a wrong pose must not cost a limb."""
+    carve_detour_m: tuple[float, float] = (0.03, 0.08)
+    """A scan and the template must carry a sample to the same place in the photo."""
     foot_joints: tuple[int, ...] = (7, 8, 10, 11)
     foot_depth_m: float = 0.04
     """The same for what follows ankles and feet: the template's bare toes stick out of shoes."""
@@ -112,11 +130,31 @@ def fuse(
         settings.voxel_m,
         settings.max_samples,
     )
-    volume = _integrate(observers, grid, template, settings=settings, report=report)
-    report(STAGE, _DONE["carved"])
-    solid = solid_part(volume.view(grid.shape))
-    inner = Volume(values=solid, origin=grid.origin, voxel_m=grid.voxel_m)
-    vertices, faces = marching_cubes(inner)
+    known = _known(observers, grid, template, settings=settings, report=report)
+    carving = part_of(report, _DONE["template"], _DONE["coarse"])
+    coarse = _coarse_values(known, template, settings, report=carving)
+    band = part_of(report, _DONE["coarse"], _DONE["fine"])
+    values = _fused_volume(known, coarse, grid, settings=settings, report=band)
+    solid = Volume(values=solid_part(values), origin=grid.origin, voxel_m=grid.voxel_m)
+    vertices, faces = _simplified(*marching_cubes(solid), template, settings)
+    report(STAGE, _DONE["decimated"])
+    vertices = settled(
+        vertices,
+        faces,
+        partial(_fused_at, known=known, settings=settings),
+        steps=settings.settling_steps,
+        longest_m=grid.voxel_m / 2,
+    )
+    report(STAGE, _DONE["settled"])
+    return _attach(vertices, faces, observers=observers, template=template, settings=settings)
+
+
+def _simplified(
+    vertices: Float[Tensor, "V 3"],
+    faces: Int[Tensor, "F 3"],
+    template: SkinnedMesh,
+    settings: FuseSettings,
+) -> tuple[Float[Tensor, "W 3"], Int[Tensor, "G 3"]]:
     focus = _head(template, settings)
     simpler = decimate(
         magnified(vertices, focus),
@@ -124,11 +162,8 @@ def fuse(
         settings.face_budget,
         max_edge_m=settings.max_edge * (BODY_AREA_M2 / settings.face_budget) ** 0.5,
     )
-    # Decimation takes thin necks apart.
-    vertices, faces = largest_component(*simpler)
-    vertices = restored(vertices, focus)
-    report(STAGE, _DONE["decimated"])
-    return _attach(vertices, faces, observers=observers, template=template, settings=settings)
+    vertices, faces = largest_component(*simpler)  # decimation takes thin necks apart
+    return restored(vertices, focus), faces
 
 
 def _head(template: SkinnedMesh, settings: FuseSettings) -> Focus:
@@ -144,7 +179,7 @@ def _observers(
     scans: Sequence[Scan], template: SkinnedMesh, settings: FuseSettings, *, report: Report
 ) -> list[Observer]:
     """One observer per scan; the scan closest to the template is the reference frame (paper)."""
-    body = SurfaceQuery(template.vertices, template.faces)
+    body = ClosedParts(template.vertices, template.faces)
     scans = [_without_stray_arms(scan, body, settings) for scan in scans]
     offsets = [chamfer_to_template(scan, template) for scan in reported(scans, STAGE, report)]
     reference = offsets.index(min(offsets))
@@ -154,7 +189,7 @@ def _observers(
     ]
 
 
-def _without_stray_arms(scan: Scan, body: SurfaceQuery, settings: FuseSettings) -> Scan:
+def _without_stray_arms(scan: Scan, body: ClosedParts, settings: FuseSettings) -> Scan:
     start, end = settings.arm_offset_m
     distance = body.closest_points(scan.bind_vertices, end).distance
     on_arm = scan.posed.mesh.weights[:, list(settings.observe.arm_joints)].sum(1)
@@ -172,156 +207,171 @@ def chamfer_to_template(scan: Scan, template: SkinnedMesh) -> float:
     return float(there + nearest_vertices(body, scanned, 1, torch.inf).distance.mean())
 
 
-def _template_volume(
-    template: SkinnedMesh, grid: Grid, settings: FuseSettings
-) -> Float[Tensor, " M"]:
-    """Signed distances to the template at all samples, cut off at the reach.
-
-    The template's closed components (skin, eyes) are united, whichever lies inside the other.
-    """
-    reach, vertices, faces = settings.observe.reach_m, template.vertices, template.faces
-    component = face_components(faces, len(vertices))
-    parts = [SurfaceQuery(vertices, faces[component == k]) for k in torch.unique(component)]
-    volume = torch.full((grid.size,), torch.nan, device=vertices.device)
-    for samples in samples_near(grid, vertices[torch.unique(faces)], reach).split(settings.chunk):
-        points = sample_positions(grid, samples)
-        distance = torch.stack([part.signed_distance(points, reach) for part in parts]).amin(0)
-        volume[samples] = torch.where(distance < reach, distance, torch.nan)
-    unknown = volume.isnan()
-    inside = enclosed(unknown.view(grid.shape)).flatten()
-    return torch.where(unknown, torch.where(inside, -reach, reach), volume)
-
-
-def _fill_pockets(
-    observers: Sequence[Observer],
-    grid: Grid,
-    volume: Float[Tensor, " M"],
-    settings: FuseSettings,
-) -> Float[Tensor, " M"]:
-    """Unite the template with what lies straight behind the scans' surfaces of trunk and legs."""
-    coarse = coarsened(grid, settings.pocket_stride)
-    distance = pocket_distance(
-        sample_positions(coarse, torch.arange(coarse.size, device=volume.device)),
-        torch.cat([observer.trusted_bind[observer.is_wide] for observer in observers]),
-        torch.cat([observer.trusted_normals[observer.is_wide] for observer in observers]),
-        max_distance_m=settings.pocket_m,
-        min_cosine=settings.pocket_cosine,
-    )
-    pocket = refined(distance, coarse, grid, settings.pocket_stride)
-    return torch.minimum(volume, pocket.clamp(-settings.observe.reach_m, settings.observe.reach_m))
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Evidence:
-    """What all scans together say about M samples; added to in place, scan by scan."""
+class _Known:
+    """All that is asked for the fused distance at any point of the bind pose."""
 
-    total: Float[Tensor, " M"]
-    """Σ_p q_p o_p S_p: q the quality of scan p, o its influence, S its signed distance."""
-    share: Float[Tensor, " M"]
-    """Σ_p q_p o_p"""
-    left: Float[Tensor, " M"]
-    """Π_p (1 − o_p): what the template keeps."""
-
-    def add(
-        self,
-        samples: Int[Tensor, " N"],
-        distance: Float[Tensor, " N"],
-        influence: Float[Tensor, " N"],
-        quality: Float[Tensor, " N"],
-    ) -> None:
-        """Take in one scan's word on some samples."""
-        self.total[samples] += quality * influence * distance
-        self.share[samples] += quality * influence
-        self.left[samples] *= 1 - influence
-
-    def fused(self, template: Float[Tensor, " M"]) -> Float[Tensor, " M"]:
-        """S = (1 − left) Σ q o S / Σ q o + left S_T (eq 9, with a blend for its switch)."""
-        mean = self.total / self.share.clamp(min=1e-9)
-        blend = (1 - self.left) * mean + self.left * template
-        return torch.where(self.share > 0, blend, template)
+    observers: Sequence[Observer]
+    paper: PaperFusion | None
+    """Used in place of the observers if there is one."""
+    body: ClosedParts
+    coarse: Grid
+    volumes: Float[Tensor, "5 X Y Z"]
+    """On the coarse grid: distance to the template, to pockets, and what carving adds."""
 
 
-def _integrate(
+def _fused_at(
+    points: Float[Tensor, "N 3"], known: _Known, settings: FuseSettings
+) -> Float[Tensor, " N"]:
+    """Return the fused signed distance, cut off at the reach, at any points."""
+    reach, found = settings.observe.reach_m, []
+    for some in points.split(settings.chunk):
+        body, pockets, *carved = interpolated(known.volumes, known.coarse, some)
+        near = known.body.signed_distance(some, reach)
+        body = torch.where(near < reach, near, body)
+        if known.paper is not None:
+            found.append(known.paper.distance(some, body).clamp(-reach, reach))
+            continue
+        evidence = _evidence_at(some, known.observers)
+        evidence = evidence.joined(Evidence(total=carved[0], share=carved[1], left=carved[2]))
+        found.append(evidence.fused(torch.minimum(body, pockets)))
+    return torch.cat(found) if found else points[:, 0]
+
+
+def _evidence_at(points: Float[Tensor, "N 3"], observers: Sequence[Observer]) -> Evidence:
+    evidence = no_evidence(points[:, 0])
+    for observer in observers:
+        seen = observer.observe(points)
+        evidence.add(seen.distance, seen.influence, seen.quality, seen.at)
+    return evidence
+
+
+def _known(
     observers: Sequence[Observer],
     grid: Grid,
     template: SkinnedMesh,
     *,
     settings: FuseSettings,
     report: Report,
-) -> Float[Tensor, " M"]:
-    """Signed distances of all scans and the template at the samples of the grid."""
-    body = _template_volume(template, grid, settings)
-    report(STAGE, _DONE["template"])
-    base = _fill_pockets(observers, grid, body, settings)
-    evidence = _Evidence(
-        total=torch.zeros_like(base), share=torch.zeros_like(base), left=torch.ones_like(base)
+) -> _Known:
+    """Prepare the fused distance: template, pockets and carving on a coarser grid."""
+    # A band of twice the reach must not fall between the samples.
+    is_fine = settings.coarse_stride * grid.voxel_m > settings.observe.reach_m
+    coarse = coarsened(grid, 1 if is_fine else settings.coarse_stride)
+    body = ClosedParts(template.vertices, template.faces)
+    distance = body.volume(coarse, settings.observe.reach_m)
+    is_paper = settings.rule == "paper"
+    pockets = torch.ones_like(distance) if is_paper else _pockets(observers, coarse, settings)
+    nothing = no_evidence(distance)
+    layers = [distance, pockets, nothing.total, nothing.share, nothing.left]
+    known = _Known(
+        observers=observers,
+        paper=PaperFusion([one.scan for one in observers], template) if is_paper else None,
+        body=body,
+        coarse=coarse,
+        volumes=torch.stack(layers).unflatten(1, coarse.shape),
     )
-    scanning = part_of(report, _DONE["pockets"], _DONE["scans"])
-    for k, observer in enumerate(reported(observers, STAGE, scanning)):
-        parts = observer.samples(grid).split(settings.chunk)
-        inner = part_of(scanning, k / len(observers), (k + 1) / len(observers))
-        for part in reported(parts, STAGE, inner):
-            seen = observer.observe(sample_positions(grid, part))
-            evidence.add(part, seen.distance, seen.influence, seen.quality)
-    solid = (evidence.fused(base) < 0) & (body > -settings.foot_depth_m)
-    carving = part_of(report, _DONE["scans"], _DONE["carved"])
-    parts = torch.nonzero(solid)[:, 0].split(settings.chunk)
-    for k, part in enumerate(parts):
-        shell = _shell(part, sample_positions(grid, part), body, template, settings=settings)
-        inner = part_of(carving, k / len(parts), (k + 1) / len(parts))
-        for observer in reported(observers, STAGE, inner):
-            _carve(evidence, shell, observer, settings)
-    return evidence.fused(base)
+    report(STAGE, _DONE["template"])
+    return known
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Shell:
-    """Solid samples outside the template or just below its surface."""
+def _coarse_values(
+    known: _Known, template: SkinnedMesh, settings: FuseSettings, *, report: Report
+) -> Float[Tensor, " M"]:
+    """Return the fused distance at the samples of the coarse grid; carving enters `known` here."""
+    samples = torch.arange(known.coarse.size, device=known.volumes.device)
+    points = sample_positions(known.coarse, samples)
+    if known.paper is not None:
+        return _fused_at(points, known, settings)
+    volumes = known.volumes.flatten(1)
+    base = torch.minimum(volumes[0], volumes[1])
+    seen = no_evidence(base)
+    for part in reported(samples.split(settings.chunk), STAGE, part_of(report, 0.0, 0.5)):
+        here = _evidence_at(points[part], known.observers)
+        seen.total[part], seen.share[part], seen.left[part] = here.total, here.share, here.left
+    # Just outside as well: half of what carving says at the border would leave a film.
+    is_close = seen.fused(base) < 0.99 * settings.observe.reach_m
+    some = torch.nonzero(is_close & (volumes[0] > -settings.foot_depth_m))[:, 0]
+    for part in reported(some.split(settings.chunk), STAGE, part_of(report, 0.5, 1.0)):
+        _carve(known, part, points[part], template, settings=settings)
+    carved = Evidence(total=volumes[2], share=volumes[3], left=volumes[4])
+    return seen.joined(carved).fused(base)
 
-    samples: Int[Tensor, " N"]
-    points: Float[Tensor, "N 3"]
-    may_go: Float[Tensor, " N"]
-    """0 from the depth in the template down to which nothing is taken away, rising to 1."""
-    is_at_body: Bool[Tensor, " N"]
-    weights: Float[Tensor, "N J"]
-    """The template's, of those at the body."""
+
+def _fused_volume(
+    known: _Known,
+    coarse: Float[Tensor, " M"],
+    grid: Grid,
+    *,
+    settings: FuseSettings,
+    report: Report,
+) -> Float[Tensor, "X Y Z"]:
+    """Return the fused distance on a grid: exact near the surface, elsewhere interpolated.
+
+    Args:
+        known: See there.
+        coarse: The fused distance on the coarse grid.
+        grid: The fine one.
+        settings: Of the stage.
+        report: Called as in `fuse`.
+    """
+    stride = round(known.coarse.voxel_m / grid.voxel_m)
+    values = refined(coarse, known.coarse, grid, stride)
+    if stride > 1:
+        # No point of a cube is farther than 0.87 edges from its nearest corner.
+        limit = min(1.1 * known.coarse.voxel_m, 0.99 * settings.observe.reach_m)
+        near = samples_around(coarse.abs().view(known.coarse.shape) < limit, grid, stride)
+        for part in reported(near.split(settings.chunk), STAGE, report):
+            values[part] = _fused_at(sample_positions(grid, part), known, settings)
+    return values.view(grid.shape)
 
 
-def _shell(
+def _pockets(
+    observers: Sequence[Observer], coarse: Grid, settings: FuseSettings
+) -> Float[Tensor, " M"]:
+    """Return the distance to what lies straight behind the scans' surfaces of trunk and legs."""
+    stride = max(1, settings.pocket_stride // settings.coarse_stride)
+    coarser = coarsened(coarse, stride)
+    distance = pocket_distance(
+        sample_positions(coarser, torch.arange(coarser.size, device=coarse.origin.device)),
+        torch.cat([observer.trusted_bind[observer.is_wide] for observer in observers]),
+        torch.cat([observer.trusted_normals[observer.is_wide] for observer in observers]),
+        max_distance_m=settings.pocket_m,
+        min_cosine=settings.pocket_cosine,
+    )
+    reach = settings.observe.reach_m
+    return refined(distance, coarser, coarse, stride).clamp(-reach, reach)
+
+
+def _carve(
+    known: _Known,
     samples: Int[Tensor, " N"],
     points: Float[Tensor, "N 3"],
-    body: Float[Tensor, " M"],
     template: SkinnedMesh,
     *,
     settings: FuseSettings,
-) -> _Shell:
-    nearest = nearest_vertices(points, template.vertices, 1, settings.observe.carve_reach_m)
-    weights = template.weights[nearest.index[:, 0]]
-    on_foot = weights[:, list(settings.foot_joints)].sum(1)
+) -> None:
+    """Add the scans' word that samples are air: in their photos they lie outside the person."""
+    volumes = known.volumes.flatten(1)
+    closest = known.body.closest_points(points, settings.observe.carve_reach_m)
+    on_body = partial(interpolate_at, closest, template.faces)
+    on_foot = on_body(template.weights[:, list(settings.foot_joints)]).sum(1)
     depth = settings.carve_depth_m * (1 - on_foot) + settings.foot_depth_m * on_foot
-    return _Shell(
-        samples=samples,
-        points=points,
-        may_go=smoothstep(body[samples] / depth, -1.0, -1 / 3),
-        is_at_body=nearest.found[:, 0],
-        weights=weights,
-    )
-
-
-def _carve(evidence: _Evidence, shell: _Shell, observer: Observer, settings: FuseSettings) -> None:
-    """Add a scan's word that samples are air: in its photo they lie outside the person."""
-    outside, weights = observer.outside(shell.points)
-    agreement = 1 - (shell.weights - weights).abs().sum(1) / 2
-    # Far from the template there is nothing to agree with.
-    agreement = torch.where(shell.is_at_body, agreement, 1.0)
-    influence = (
-        smoothstep(outside, *settings.carve_margin_m)
-        * smoothstep(agreement, *settings.observe.agreement)
-        * shell.may_go
-        * (1 - weights[:, list(settings.observe.template_joints)].sum(1))
-    )
-    quality = torch.full_like(influence, observer.rating)
-    evidence.add(shell.samples, outside.clamp(max=settings.observe.reach_m), influence, quality)
+    may_go = smoothstep(volumes[0, samples] / depth, -1.0, -1 / 3)
+    carved = Evidence(total=volumes[2], share=volumes[3], left=volumes[4])
+    for observer in known.observers:
+        outside = observer.outside(points)
+        rows = affine_rows(template.weights, observer.scan.camera_from_bind)
+        # Far from the template there is nothing to agree with.
+        detour = (carried(points, on_body(rows)) - outside.posed).norm(dim=1) * closest.found
+        influence = (
+            smoothstep(outside.distance, *settings.carve_margin_m)
+            * (1 - smoothstep(detour, *settings.carve_detour_m))
+            * may_go
+            * (1 - outside.of_template)
+        )
+        distance = outside.distance.clamp(max=settings.observe.reach_m)
+        carved.add(distance, influence, torch.full_like(distance, observer.rating), samples)
 
 
 def _attach(
@@ -337,19 +387,20 @@ def _attach(
     colours, share = torch.zeros_like(vertices), torch.zeros_like(vertices[:, 0])
     left = torch.ones_like(share)
     for observer in observers:
-        seen = observer.observe(vertices)
+        seen, mesh = observer.observe(vertices), observer.scan.posed.mesh
         pull = seen.quality * seen.influence
-        weights += pull[:, None] * seen.weights
-        colours += pull[:, None] * seen.colours
-        share, left = share + pull, left * (1 - seen.influence)
+        weights[seen.at] += pull[:, None] * interpolate_at(seen.here, observer.faces, mesh.weights)
+        colours[seen.at] += pull[:, None] * interpolate_at(seen.there, mesh.faces, mesh.colours)
+        share[seen.at] += pull
+        left[seen.at] *= 1 - seen.influence
     scale = share.clamp(min=1e-9)[:, None]
-    nearest = nearest_vertices(vertices, template.vertices, settings.observe.neighbours, torch.inf)
-    body = mean_of_nearest(nearest, template.weights)
+    nearest = ClosedParts(template.vertices, template.faces).closest_points(vertices, FAR_M)
+    body = interpolate_at(nearest, template.faces, template.weights)
     weights = (1 - left)[:, None] * weights / scale + left[:, None] * body
     weights = smooth_attributes(weights, faces, settings.weight_smoothing, 0.5)
     return SkinnedMesh(
         vertices=vertices,
         faces=faces,
         weights=weights / weights.sum(1, keepdim=True),
-        colours=fill_attributes(colours / scale, share > settings.least_share, faces, vertices),
+        colours=fill_attributes(colours / scale, left < 1 - settings.least_share, faces, vertices),
     )
