@@ -27,7 +27,7 @@ class Pairs:
 class PairRules:
     """Which closest points belong together."""
 
-    count: int = 4000
+    count: int = 3000
     """Of points asked for on each of the two surfaces."""
     reach_m: float = 0.06
     """Closest points farther apart are no pair."""

@@ -15,7 +15,7 @@ from backend.geometry.smoothness import neighbour_mean
 class SurfaceRules:
     """How a surface moves, and what its roughness costs."""
 
-    rate_m: float = 0.0008
+    rate_m: float = 0.0025
     """Step of the vertex that moves most."""
     smoothing: float = 30.0
     """λ of `LargeSteps`; 0 moves vertices one by one."""

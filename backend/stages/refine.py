@@ -47,11 +47,11 @@ SHARES = (1.0, 0.5, 0.25, 0.0)
 class RefineSettings:
     """How surface and poses are fitted to all photos."""
 
-    pose_steps: int = 30
+    pose_steps: int = 20
     """First, at half the resolution and without moving the surface, …"""
-    coarse_steps: int = 60
+    coarse_steps: int = 50
     """… then with the surface, …"""
-    fine_steps: int = 50
+    fine_steps: int = 30
     """… and at last at the maps' own resolution."""
     slowest: float = 0.1
     """Share of all rates that is left in the last step."""
@@ -70,7 +70,7 @@ class RefineSettings:
     chamfer_scale_m: float = 0.03
     """Pairs farther apart than this pull no harder."""
     pairs: PairRules = field(default_factory=PairRules)
-    pairs_every: int = 15
+    pairs_every: int = 20
     """Steps after which closest points are found anew."""
     max_slope: float = 3.0
     """Tangent beyond which a map's normals do not count (72°)."""
