@@ -46,7 +46,7 @@ PEOPLE = (
 )
 """Written down before the first run: from every collection, cloth and poses that are hard too."""
 SETS = ("econ_chambray_bowtie", "econ_dark_suit")
-WITHOUT = {"register.is_on": False, "refine.is_on": False}
+WITHOUT = {"is_registered": False, "is_refined": False}
 ROUNDS = ("before", "after")
 ELBOWS = (13, 14)
 POINTS = (*SHOULDERS, *ELBOWS, *WRISTS, *HIPS, *KNEES, *ANKLES)

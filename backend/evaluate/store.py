@@ -18,6 +18,7 @@ PIPELINE_SOURCES = (
     "render",
     "stages",
     "settings.py",
+    "consolidation.py",
     *(f"evaluate/{name}.py" for name in EVALUATED),
 )
 """Of what makes canonical surfaces of scans."""

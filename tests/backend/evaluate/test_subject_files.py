@@ -59,7 +59,13 @@ def spoilt(subject_folder: Path, tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("row", CHECKED)
+@pytest.mark.parametrize(
+    "row",
+    [
+        pytest.param(row, marks=pytest.mark.slow if RECIPES[row].is_registered else ())
+        for row in CHECKED
+    ],
+)
 def test_truth_that_is_not_given_does_not_reach_a_row(
     subject_folder: Path, spoilt: Path, body: Anny55, row: str
 ) -> None:
