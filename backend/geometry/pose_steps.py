@@ -4,8 +4,8 @@ Every photo p sees each point v of one canonical surface at the signed distance
 e_vp = n_vp . (y_vp - c_vp) from its match. Poses change it by J_vp x_p, and the shape, common to
 all photos, by g_vp s_v with the point's own move s_v along its canonical normal:
 
-    E = sum_vp k_vp (e_vp + J_vp x_p + g_vp s_v)^2 + mu sum_v s_v^2 + sum_p |o_p + x_p|^2_K
-        + P |mean_p (o_p + x_p)|^2_M
+    E = sum_vp k_vp (e_vp + J_vp x_p + g_vp s_v)^2 + sum_v mu_v (d_v + s_v)^2
+        + sum_p |o_p + x_p|^2_K + P |mean_p (o_p + x_p)|^2_M
 
 o_p is how far the pose has already moved from the given one. The moves s_v are eliminated, since
 each stands alone: what all photos agree on goes into the shape, and the poses take what they
@@ -45,6 +45,16 @@ class Sights:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ShapePrior:
+    """Where the points are expected."""
+
+    distance_m: Float[Tensor, " N"]
+    """d, from there, along the point's canonical normal."""
+    precision: Float[Tensor, " N"]
+    """mu, per square metre."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Priors:
     """What is known of the parameters before any photo is looked at."""
 
@@ -54,8 +64,7 @@ class Priors:
     """K, of each photo's move."""
     common_precision: Float[Tensor, " D"]
     """M, of the mean move."""
-    shape_precision: float
-    """mu, per square metre."""
+    shape: ShapePrior
 
 
 def hinges(joints: Float[Tensor, "J 3"], parents: tuple[int, ...], free: list[int]) -> Hinges:
@@ -120,13 +129,15 @@ def solve(sights: Sights, priors: Priors) -> Float[Tensor, "P D"]:
     """
     photos, _, size = sights.jacobian.shape
     gained = sights.precision * sights.shape_gain  # k g
-    own = (gained * sights.shape_gain).sum(0) + priors.shape_precision
+    shape = priors.shape
+    own = (gained * sights.shape_gain).sum(0) + shape.precision
     weighted = sights.precision[..., None] * sights.jacobian
     normal = torch.einsum("pnd,pne->pde", weighted, sights.jacobian).double()
     right = -torch.einsum("pnd,pn->pd", weighted, sights.distance_m).double()
     # Elimination of the points' own moves couples the photos.
     coupling = (gained / own.sqrt())[..., None] * sights.jacobian  # (P, N, D)
-    shared = (gained * sights.distance_m).sum(0) / own.sqrt()
+    known = (gained * sights.distance_m).sum(0) + shape.precision * shape.distance_m
+    shared = known / own.sqrt()
     right += torch.einsum("pnd,n->pd", coupling, shared).double()
     rows = coupling.transpose(0, 1).flatten(1)  # (N, P D)
     system = torch.block_diag(*normal) - (rows.T @ rows).double()
@@ -139,9 +150,8 @@ def solve(sights: Sights, priors: Priors) -> Float[Tensor, "P D"]:
     return torch.cholesky_solve(right.flatten()[:, None], factor).view(photos, size).float()
 
 
-def common_moves(sights: Sights, shape_precision: float) -> Float[Tensor, " N"]:
+def common_moves(sights: Sights, shape: ShapePrior) -> Float[Tensor, " N"]:
     """Return the move of each point along its canonical normal that suits all photos, metres."""
     gained = sights.precision * sights.shape_gain
-    return -(gained * sights.distance_m).sum(0) / (
-        (gained * sights.shape_gain).sum(0) + shape_precision
-    )
+    known = (gained * sights.distance_m).sum(0) + shape.precision * shape.distance_m
+    return -known / ((gained * sights.shape_gain).sum(0) + shape.precision)

@@ -6,7 +6,7 @@ all poses with the common shape eliminated (`geometry.pose_steps`), then the sha
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 from jaxtyping import Float, Int
@@ -23,6 +23,7 @@ from backend.geometry.normals import vertex_normals
 from backend.geometry.pose_steps import (
     Hinges,
     Priors,
+    ShapePrior,
     Sights,
     common_moves,
     hinges,
@@ -31,6 +32,7 @@ from backend.geometry.pose_steps import (
 )
 from backend.geometry.skinning import blended_matrices, determinants, pose
 from backend.geometry.smoothness import smooth_attributes
+from backend.geometry.weight_steps import WeightRules, change_weights, changeable, weight_gains
 from backend.report import Report
 from backend.types import PosedSurface, Poses, SkinnedMesh
 
@@ -70,6 +72,11 @@ class RegisterSettings:
     """Of the mean move of a joint over all photos, which the common shape could take as well."""
     move_sigma_m: float = 0.05
     """Of a vertex from the given surface, along its normal."""
+    body_sigma_m: float = 0.015
+    """Of tight clothes from the skin."""
+    body_reach_m: float = 0.1
+    body_robust_m: tuple[float, float] = (0.05, 0.02)
+    """As `robust_m`, for distances from the body: loose cloth says nothing of it."""
     max_turn_rad: float = 0.3
     """Of a joint in one iteration."""
     max_move_m: float = 0.03
@@ -78,6 +85,9 @@ class RegisterSettings:
     """Sum of the photos' trust below which a vertex stays."""
     smoothing: int = 5
     """Rounds of averaging the vertices' moves with their neighbours' in each iteration."""
+    weight_rounds: int = 1
+    """Steps of the weights, after those of the poses; 0: weights are kept."""
+    weights: WeightRules = field(default_factory=WeightRules)
     normal_scale_m: float = 0.05
     """Where scans take their weights from: distance that counts as much as 60° of normals."""
 
@@ -87,7 +97,7 @@ class Registered:
     """What all photos together say."""
 
     mesh: SkinnedMesh
-    """Bind pose; the given one with its vertices moved."""
+    """Bind pose; the given one with its vertices moved and its weights changed a little."""
     poses: Poses
     scan_weights: tuple[Float[Tensor, "_ J"], ...]
     """For each surface's vertices, the weights of the registered surface there."""
@@ -104,6 +114,7 @@ class _Frame:
     """Vertices in the equations of the poses, drawn by area."""
     patches: float
     """Measurements that each of them stands for."""
+    body: Target | None = None
     settings: RegisterSettings
 
 
@@ -114,11 +125,15 @@ def register(
     settings: RegisterSettings,
     *,
     report: Report,
+    body: SkinnedMesh | None = None,
 ) -> Registered:
     """Return the surface, the poses and the scans' weights that fit together best.
 
-    What all photos agree on moves the surface; what they disagree on moves their poses. Weights
-    are kept. Memory: 192 MB for the equations, and a search tree per surface.
+    What all photos agree on moves the surface; what they disagree on moves their poses. A turn of
+    the last limb of a chain in all photos is one freedom with the shape, which the body alone can
+    tell: with it, bare skin and tight clothes lie about the body. Where weights changed a little
+    explain what is left, they change. Memory: 192 MB for the equations of the poses, a search tree
+    per surface, and for the weights 12 bytes per photo, vertex and joint in use.
 
     Args:
         mesh: Bind pose, body frame, metres.
@@ -126,13 +141,18 @@ def register(
         poses: One per surface, about right.
         settings: See there.
         report: Called with the share of the work done after each iteration.
+        body: In the bind pose; closed.
     """
     frame = _frame(mesh, surfaces, poses, settings)
+    if body is not None:
+        whole = torch.ones_like(body.vertices[:, 0]) > 0
+        frame = replace(frame, body=Target(body.vertices, body.faces, whole))
     for k in range(settings.iterations):
         report(STAGE, 0.9 * k / settings.iterations)
         share = k / max(settings.iterations - 1, 1)
         mesh, poses = _iterate(mesh, poses, frame, share)
     report(STAGE, 0.9)
+    mesh = _reweighted(mesh, poses, frame)
     return Registered(
         mesh=mesh, poses=poses, scan_weights=_scan_weights(mesh, surfaces, poses, settings)
     )
@@ -181,12 +201,30 @@ def _iterate(
     )
     matches = _matches(mesh, bones_of(poses), frame, reach_m)
     sights = _sights(mesh, bones_of(poses), matches, robust_m, settings=settings)
+    shape = _shape_prior(mesh, frame, share)
     step = solve(
-        _of_poses(sights, mesh, bones_of(poses), matches, frame=frame), _priors(poses, frame)
+        _of_poses(sights, mesh, bones_of(poses), matches, frame=frame),
+        _priors(poses, shape, frame),
     )
     poses = _moved(poses, step, frame)
     sights = _sights(mesh, bones_of(poses), matches, robust_m, settings=settings)
-    return _reshaped(mesh, sights, settings), poses
+    return _reshaped(mesh, sights, shape, settings), poses
+
+
+def _shape_prior(mesh: SkinnedMesh, frame: _Frame, share: float) -> ShapePrior:
+    """Vertices stay where they are, or lie on the body if it is known and near."""
+    settings = frame.settings
+    stay = torch.full_like(mesh.vertices[:, 0], settings.move_sigma_m**-2)
+    if frame.body is None:
+        return ShapePrior(distance_m=torch.zeros_like(stay), precision=stay)
+    first, last = settings.body_robust_m
+    robust_m = first * (last / first) ** share
+    outward = vertex_normals(mesh.vertices, mesh.faces)
+    found = frame.body.match(mesh.vertices, outward, settings.body_reach_m, settings.min_cosine)
+    distance = ((mesh.vertices - found.points) * found.normals).sum(1)
+    near = (robust_m**2 / (robust_m**2 + distance.square())).square()
+    near = torch.where(found.found, near, 0.0) * settings.body_sigma_m**-2
+    return ShapePrior(distance_m=distance * near / (near + stay), precision=near + stay)
 
 
 def _matches(
@@ -257,7 +295,7 @@ def _of_poses(
     )
 
 
-def _priors(poses: Poses, frame: _Frame) -> Priors:
+def _priors(poses: Poses, shape: ShapePrior, frame: _Frame) -> Priors:
     settings, given = frame.settings, frame.given
     turned = axis_angle_from_matrix(given.rotations.mT @ poses.rotations)
     root = given.camera_from_body[:, :3, :3].mT @ poses.camera_from_body[:, :3, :3]
@@ -273,7 +311,10 @@ def _priors(poses: Poses, frame: _Frame) -> Priors:
         moved=torch.cat([at - was, turned[:, frame.hinges.index].flatten(1)], 1),
         precision=own,
         common_precision=common,
-        shape_precision=frame.patches * settings.move_sigma_m**-2,
+        shape=ShapePrior(
+            distance_m=shape.distance_m[frame.chosen],
+            precision=frame.patches * shape.precision[frame.chosen],
+        ),
     )
 
 
@@ -294,9 +335,11 @@ def _moved(poses: Poses, step: Float[Tensor, "P D"], frame: _Frame) -> Poses:
     return replace(poses, rotations=rotations, camera_from_body=camera)
 
 
-def _reshaped(mesh: SkinnedMesh, sights: Sights, settings: RegisterSettings) -> SkinnedMesh:
+def _reshaped(
+    mesh: SkinnedMesh, sights: Sights, shape: ShapePrior, settings: RegisterSettings
+) -> SkinnedMesh:
     """Return the surface moved along its normals to where the photos, on the mean, see it."""
-    move = common_moves(sights, settings.move_sigma_m**-2)
+    move = common_moves(sights, shape)
     move = move.clamp(-settings.max_move_m, settings.max_move_m)
     weight = (sights.precision * sights.shape_gain.square()).sum(0) * settings.noise_m**2
     both = torch.stack([move * weight, weight], 1)
@@ -304,6 +347,25 @@ def _reshaped(mesh: SkinnedMesh, sights: Sights, settings: RegisterSettings) -> 
     move = both[:, 0] / both[:, 1].clamp(min=settings.least_trust)
     outward = vertex_normals(mesh.vertices, mesh.faces)
     return replace(mesh, vertices=mesh.vertices + move[:, None] * outward)
+
+
+def _reweighted(mesh: SkinnedMesh, poses: Poses, frame: _Frame) -> SkinnedMesh:
+    """Return the surface with weights changed where that explains what the photos see."""
+    settings, given, bones = frame.settings, mesh.weights, bones_of(poses)
+    reach_m, robust_m = settings.reach_m[1], settings.robust_m[1]
+    joints, _ = changeable(mesh, settings.weights)
+    for _ in range(settings.weight_rounds):
+        matches = _matches(mesh, bones, frame, reach_m)
+        sights = _sights(
+            mesh, bones, matches, robust_m, settings=replace(settings, rigidity_power=0.0)
+        )
+        gains = [
+            weight_gains(mesh, joints, own, match.normals)
+            for own, match in zip(bones, matches, strict=True)
+        ]
+        weights = change_weights(mesh, given, sights, torch.stack(gains), rules=settings.weights)
+        mesh = replace(mesh, weights=weights)
+    return mesh
 
 
 def _scan_weights(

@@ -4,6 +4,7 @@ from torch.nn.functional import normalize
 from backend.body.kinematics import bone_matrices, matrix_from_axis_angle
 from backend.geometry.pose_steps import (
     Priors,
+    ShapePrior,
     Sights,
     common_moves,
     hinges,
@@ -57,7 +58,9 @@ def random_problem() -> tuple[Sights, Priors]:
         moved=torch.randn(3, 4, generator=draw),
         precision=torch.rand(4, generator=draw),
         common_precision=torch.rand(4, generator=draw),
-        shape_precision=0.3,
+        shape=ShapePrior(
+            distance_m=torch.randn(20, generator=draw), precision=torch.rand(20, generator=draw)
+        ),
     )
     return sights, priors
 
@@ -67,7 +70,7 @@ def energy(sights: Sights, priors: Priors, x: torch.Tensor, s: torch.Tensor) -> 
     moved = priors.moved + x
     mean = len(x) * (priors.common_precision * moved.mean(0).square()).sum()
     own = (priors.precision * moved.square()).sum()
-    shape = priors.shape_precision * s.square().sum()
+    shape = (priors.shape.precision * (priors.shape.distance_m + s).square()).sum()
     return (sights.precision * error.square()).sum() + shape + own + mean
 
 
@@ -81,7 +84,7 @@ def test_step_is_the_minimum_over_poses_and_shape_together() -> None:
         shape_gain=sights.shape_gain,
         precision=sights.precision,
     )
-    moves = common_moves(rest, priors.shape_precision).requires_grad_()
+    moves = common_moves(rest, priors.shape).requires_grad_()
     slope = torch.autograd.grad(energy(sights, priors, step, moves), (step, moves))
     for one in slope:
         torch.testing.assert_close(one, torch.zeros_like(one), atol=1e-4, rtol=0)
@@ -99,6 +102,6 @@ def test_what_all_photos_agree_on_moves_no_pose() -> None:
         moved=torch.zeros(3, 4),
         precision=priors.precision,
         common_precision=priors.common_precision,
-        shape_precision=0.0,
+        shape=ShapePrior(distance_m=torch.zeros(20), precision=torch.zeros(20)),
     )
     torch.testing.assert_close(solve(same, none), torch.zeros(3, 4), atol=1e-6, rtol=0)
