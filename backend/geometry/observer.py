@@ -113,13 +113,10 @@ class Observer:
         reach = self._rules.carve_reach_m
         here = self._canonical.closest_points(points, reach)
         posed, of_template, _ = self._carried(points, here)
-        there = self._surface.closest_points(posed, reach)
-        surface, normal = interpolate_at(
-            there, self.scan.posed.mesh.faces, self._of_surface[:, :6]
-        ).split(3, dim=1)
-        is_outside = here.found & there.found & (((posed - surface) * normal).sum(1) > 0)
+        distance = self._surface.signed_distance(posed, reach)
+        is_outside = here.found & (distance > 0) & (distance < reach)
         return Outside(
-            distance=torch.where(is_outside, there.distance, 0.0),
+            distance=torch.where(is_outside, distance, 0.0),
             posed=posed,
             of_template=of_template,
         )

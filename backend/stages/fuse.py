@@ -79,6 +79,9 @@ class FuseSettings:
     """Only straight behind the surface (41°); beside its border, under an arm, air stays air."""
     pocket_stride: int = 4
     """Pockets are found on every so many samples of the grid."""
+    thickening: float = 0.5
+    """Voxels outside the level 0 at which the surface is meshed: thinner sheets than about a voxel
+    would come out with holes."""
     settling_steps: int = 3
     """Newton steps of the final vertices onto the zero level, measured without a grid."""
     face_budget: int = 50_000
@@ -135,7 +138,9 @@ def fuse(
     coarse = _coarse_values(known, template, settings, report=carving)
     band = part_of(report, _DONE["coarse"], _DONE["fine"])
     values = _fused_volume(known, coarse, grid, settings=settings, report=band)
-    solid = Volume(values=solid_part(values), origin=grid.origin, voxel_m=grid.voxel_m)
+    # Thick enough for the grid, cloth comes out whole; the vertices then settle on the level 0.
+    thick = solid_part(values - settings.thickening * grid.voxel_m)
+    solid = Volume(values=thick, origin=grid.origin, voxel_m=grid.voxel_m)
     vertices, faces = _simplified(*marching_cubes(solid), template, settings)
     report(STAGE, _DONE["decimated"])
     vertices = settled(
@@ -143,7 +148,7 @@ def fuse(
         faces,
         partial(_fused_at, known=known, settings=settings),
         steps=settings.settling_steps,
-        longest_m=grid.voxel_m / 2,
+        longest_m=grid.voxel_m,
     )
     report(STAGE, _DONE["settled"])
     return _attach(vertices, faces, observers=observers, template=template, settings=settings)
@@ -289,9 +294,10 @@ def _coarse_values(
     for part in reported(samples.split(settings.chunk), STAGE, part_of(report, 0.0, 0.5)):
         here = _evidence_at(points[part], known.observers)
         seen.total[part], seen.share[part], seen.left[part] = here.total, here.share, here.left
-    # Just outside as well: half of what carving says at the border would leave a film.
-    is_close = seen.fused(base) < 0.99 * settings.observe.reach_m
-    some = torch.nonzero(is_close & (volumes[0] > -settings.foot_depth_m))[:, 0]
+    solid = (seen.fused(base) < 0).float().view(1, 1, *known.coarse.shape)
+    # One layer more: between a solid sample and one that is not carved, a film would be left.
+    grown = torch.nn.functional.max_pool3d(solid, 3, 1, 1).flatten() > 0
+    some = torch.nonzero(grown & (volumes[0] > -settings.foot_depth_m))[:, 0]
     for part in reported(some.split(settings.chunk), STAGE, part_of(report, 0.5, 1.0)):
         _carve(known, part, points[part], template, settings=settings)
     carved = Evidence(total=volumes[2], share=volumes[3], left=volumes[4])
