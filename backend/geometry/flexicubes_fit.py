@@ -22,6 +22,12 @@ from backend.geometry.signed_distance import SurfaceQuery
 
 BLOCK = 8
 """Cubes along a side of the blocks that are tried first."""
+LAYER_STEPS = 10
+"""At which the far side of a layer is looked for, within a voxel."""
+LEAST = 0.01
+"""Voxels; a distance of 0 could not grow."""
+LAYER_SHARE = 0.4
+"""Of a layer's thickness; half-way, where both its sides are closest, Warp's signs are wrong."""
 FAR = 8.0
 """Voxels; beyond the band and all that happens in it."""
 HALF_DIAGONAL = 0.5 * 3**0.5
@@ -44,7 +50,7 @@ class FlexicubesSettings:
     """Of L_dev, in voxels, beside the mean squared distance, in voxels squared."""
     band_voxels: float = 2.0
     """Cubes whose middles are nearer to the surface are there; a surface cannot leave them."""
-    most_shift_voxels: float = 0.45
+    most_shift_voxels: float = 0.49
     """How far a grid point may move along each axis; below 0.5, so that cubes do not fold."""
     seed: int = 0
     """Of the points on faces that are compared with the mesh."""
@@ -57,8 +63,6 @@ class CubeBand:
     points: Float[Tensor, "P 3"]
     cubes: Int[Tensor, "C 8"]
     """Points at the corners; corner x + 2 y + 4 z of a cube lies at (x, y, z) of it."""
-    is_rim: Bool[Tensor, " P"]
-    """True for points that are no corner of some cube outside the band."""
 
 
 def voxel_for(vertices: Float[Tensor, "V 3"], faces: Int[Tensor, "F 3"], face_count: int) -> float:
@@ -82,8 +86,9 @@ def fit_flexicubes(
     """Return a watertight mesh of evenly sized triangles on the surface of a closed one.
 
     Starts from the signed distances and moves distances, grid points and weights until vertices and
-    faces lie on the surface and L_dev is small (Shen et al. 2023). Parts thinner than a voxel are
-    lost and gaps narrower than one are closed. Values at vertices are for the caller to carry over
+    faces lie on the surface and L_dev is small (Shen et al. 2023). Signs and so the parts are those
+    of the start: of what is thinner than a voxel most stays, but a sheet may fray at its rim, and
+    pieces that come off are for the caller to drop. So are values at vertices to be carried over,
     by closest points.
 
     Args:
@@ -130,11 +135,47 @@ def _joined(cells: Int[Tensor, "C 3"]) -> CubeBand:
     offsets = torch.tensor([[i & 1, i >> 1 & 1, i >> 2] for i in range(8)], device=cells.device)
     places = (cells[:, None] + offsets).flatten(0, 1)
     keys = (places[:, 0] * counts[1] + places[:, 1]) * counts[2] + places[:, 2]
-    found, corner, uses = keys.unique(return_inverse=True, return_counts=True)
+    found, corner = keys.unique(return_inverse=True)
     points = torch.stack(
         [found // (counts[1] * counts[2]), found // counts[2] % counts[1], found % counts[2]], 1
     )
-    return CubeBand(points=points.float(), cubes=corner.view(-1, 8), is_rim=uses < 8)
+    return CubeBand(points=points.float(), cubes=corner.view(-1, 8))
+
+
+def into_thin_layers(
+    mesh: tuple[Float[Tensor, "V 3"], Int[Tensor, "F 3"]],
+    query: SurfaceQuery,
+    points: Float[Tensor, "P 3"],
+    most_shift: float,
+) -> Float[Tensor, "P 3"]:
+    """Return shifts that bring grid points into thin layers beside them.
+
+    A layer, of matter or of air, that is thinner than a voxel may have no grid point in it and
+    would be lost. A point moves straight through the closest point of the surface if the other side
+    of the layer follows within a voxel, and if no coordinate has to change by more than
+    `most_shift`; all others keep their places.
+
+    Args:
+        mesh: The surface, in voxels.
+        query: Of the same surface.
+        points: Of the grid.
+        most_shift: In voxels.
+    """
+    shift = torch.zeros_like(points)
+    closest = query.closest_points(points, 3**0.5 * most_shift)
+    near = closest.found.nonzero()[:, 0]
+    start = points[near]
+    towards = interpolate_at(closest, mesh[1], mesh[0])[near] - start
+    through = torch.nn.functional.normalize(towards, dim=1)
+    depths = torch.arange(1, LAYER_STEPS + 1, device=points.device) / LAYER_STEPS
+    probes = (start + towards)[:, None] + depths[:, None] * through[:, None]
+    beyond = query.signed_distance(probes.flatten(0, 1), FAR).view(-1, LAYER_STEPS) < 0
+    is_out = beyond == (query.signed_distance(start, FAR) < 0)[:, None]
+    depth = LAYER_SHARE * depths[is_out.long().argmax(dim=1)]
+    wanted = towards + depth[:, None] * through
+    moves = is_out.any(dim=1) & (wanted.abs().amax(dim=1) < most_shift)
+    shift[near[moves]] = wanted[moves]
+    return shift
 
 
 class _Fit:
@@ -150,14 +191,16 @@ class _Fit:
         self._query = SurfaceQuery(vertices, faces)
         band = cube_band(self._query, vertices.amax(dim=0), settings.band_voxels)
         self._band = band
-        self._start = self._query.signed_distance(band.points, FAR)
-        self._sdf = self._start.clone().requires_grad_()
-        self._shift = torch.zeros_like(band.points, requires_grad=True)
+        most = settings.most_shift_voxels
+        shift = into_thin_layers((vertices, faces), self._query, band.points, most)
+        start = self._query.signed_distance(band.points + shift, FAR)
+        self._start = torch.where(start < 0, start.clamp(max=-LEAST), start.clamp(min=LEAST))
+        self._growth = torch.zeros_like(start, requires_grad=True)
+        self._shift = (shift / most).atanh().requires_grad_()
         self._free = band.points.new_zeros(len(band.cubes), 21).requires_grad_()
         self._surface = dual_surface(self._start, band.cubes)
-        self._signs = self._start < 0
         self._optimizer = torch.optim.Adam(
-            [self._sdf, self._shift, self._free], lr=settings.learning_rate, fused=True
+            [self._growth, self._shift, self._free], lr=settings.learning_rate, fused=True
         )
         decay = settings.final_rate_share ** (1 / max(settings.steps, 1))
         self._schedule = torch.optim.lr_scheduler.ExponentialLR(self._optimizer, decay)
@@ -183,11 +226,8 @@ class _Fit:
     def _dual(
         self,
     ) -> tuple[Float[Tensor, "D 3"], Float[Tensor, "N 3"], DualSurface, CubeWeights]:
-        # a surface that reached the rim would end there
-        sdf = torch.where(self._band.is_rim, self._start, self._sdf)
-        signs = sdf.detach() < 0
-        if not torch.equal(signs, self._signs):
-            self._surface, self._signs = dual_surface(sdf.detach(), self._band.cubes), signs
+        # signs stay: the start has the right parts, and the pull of thick ones would drop thin ones
+        sdf = self._start * self._growth.exp()
         points = self._band.points + self._settings.most_shift_voxels * self._shift.tanh()
         weights = free_weights(self._free)
         where = (self._band.cubes, self._surface)
