@@ -25,23 +25,22 @@ class PoseRules:
     """Step, in units of the likely sizes."""
     free_joints: tuple[int, ...] = tuple(range(22))
     """The body's; hands, jaw and eyes stay."""
-    likely_rad: float = 0.1
+    likely_rad: float = 0.15
     stiff_joints: tuple[int, ...] = (3, 6, 9, 10, 11, 12, 13, 14, 15, 20, 21)
     """Spine, feet, neck, collars, head and wrists: little of the surface tells their turns."""
-    stiff_share: float = 0.3
+    stiff_share: float = 0.4
     """Of `likely_rad` for these."""
     likely_m: float = 0.03
     likely_focal: float = 0.01
     """Logarithm."""
-    most: float = 3.0
+    most: float = 2.5
     """Largest turn and focal change, in units of the likely ones."""
     most_m: float = 0.05
     """Largest shift."""
-    cost_weight: float = 0.002
+    cost_weight: float = 0.0007
     """Of the squared corrections over their likely sizes."""
-    common_share: float = 0.1
-    """The mean over all photos is to be this many times smaller than the likely sizes: what is
-    common to all photos is the canonical shape."""
+    common_share: float = 0.05
+    """Of the likely sizes: that of the mean over all photos, which is the canonical shape's."""
     common_weight: float = 0.01
 
 

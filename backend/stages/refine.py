@@ -65,7 +65,7 @@ class RefineSettings:
     images: ImageWeights = field(default_factory=ImageWeights)
     surface: SurfaceRules = field(default_factory=SurfaceRules)
     poses: PoseRules = field(default_factory=PoseRules)
-    chamfer_weight: float = 1000.0
+    chamfer_weight: float = 200.0
     """1 / m²"""
     chamfer_scale_m: float = 0.03
     """Pairs farther apart than this pull no harder."""
