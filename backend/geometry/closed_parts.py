@@ -6,6 +6,7 @@ from torch import Tensor
 
 from backend.geometry.grid import Grid, sample_positions, samples_near
 from backend.geometry.isosurface import face_components
+from backend.geometry.nearest import nearest_vertices
 from backend.geometry.signed_distance import ClosestPoints, SurfaceQuery
 from backend.geometry.solids import enclosed
 
@@ -42,3 +43,11 @@ class ClosedParts:
         unknown = values.isnan()
         inside = enclosed(unknown.view(grid.shape)).flatten()
         return torch.where(unknown, torch.where(inside, -reach_m, reach_m), values)
+
+
+def mean_distances(points: Float[Tensor, "N 3"], vertices: Float[Tensor, "V 3"]) -> float:
+    """Return the mean distance from points to the nearest vertices and back, summed; metres."""
+    if not len(points):
+        return float("inf")
+    there = nearest_vertices(points, vertices, 1, torch.inf).distance.mean()
+    return float(there + nearest_vertices(vertices, points, 1, torch.inf).distance.mean())

@@ -22,6 +22,11 @@ class Focus:
     times: float
 
 
+def focus_on(points: Float[Tensor, "N 3"], radius_m: float, times: float) -> Focus:
+    """Return a focus on the middle of the bounding box of points."""
+    return Focus(centre=(points.amin(0) + points.amax(0)) / 2, radius_m=radius_m, times=times)
+
+
 def magnified(points: Float[Tensor, "N 3"], focus: Focus) -> Float[Tensor, "N 3"]:
     """Return points moved away from the centre."""
     offset = points - focus.centre

@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from backend.geometry.grid import Grid, coarsened, refined, sample_positions
 from backend.geometry.nearest import nearest_vertices
 
 
@@ -34,3 +35,21 @@ def pocket_distance(
     cosine = torch.where(nearest.found, cosine, -1.0).mean(1)
     distance = nearest.distance[:, 0].clamp(max=max_distance_m)
     return torch.where(cosine > min_cosine, -distance, distance)
+
+
+def pocket_volume(
+    vertices: Float[Tensor, "V 3"],
+    normals: Float[Tensor, "V 3"],
+    grid: Grid,
+    *,
+    stride: int,
+    max_distance_m: float,
+    min_cosine: float,
+) -> Float[Tensor, " M"]:
+    """Return `pocket_distance` at the samples of a grid, measured at every `stride`-th alone."""
+    coarse = coarsened(grid, stride)
+    points = sample_positions(coarse, torch.arange(coarse.size, device=vertices.device))
+    distance = pocket_distance(
+        points, vertices, normals, max_distance_m=max_distance_m, min_cosine=min_cosine
+    )
+    return refined(distance, coarse, grid, stride)

@@ -17,9 +17,9 @@ from torch import Tensor
 
 from backend.geometry.affine_rows import affine_rows, carried
 from backend.geometry.blending import smoothstep
-from backend.geometry.closed_parts import ClosedParts
+from backend.geometry.closed_parts import ClosedParts, mean_distances
 from backend.geometry.evidence import Evidence, no_evidence
-from backend.geometry.focus import Focus, magnified, restored
+from backend.geometry.focus import focus_on, magnified, restored
 from backend.geometry.grid import (
     Grid,
     coarsened,
@@ -30,10 +30,10 @@ from backend.geometry.grid import (
     samples_around,
 )
 from backend.geometry.isosurface import largest_component, marching_cubes
-from backend.geometry.nearest import interpolate_at, nearest_vertices
+from backend.geometry.nearest import interpolate_at
 from backend.geometry.observer import Observer, ObserverRules
 from backend.geometry.paper_fusion import PaperFusion
-from backend.geometry.pockets import pocket_distance
+from backend.geometry.pockets import pocket_volume
 from backend.geometry.remesh import decimate
 from backend.geometry.settling import settled
 from backend.geometry.signed_distance import Volume
@@ -90,8 +90,7 @@ class FuseSettings:
     head_joint: int = 15
     head_radius_m: float = 0.13
     head_times: float = 2.8
-    """Edges at the head are this many times shorter: people look at faces first, and the colours of
-    a face hang on its vertices."""
+    """Edges at the head are this many times shorter: people look at faces first."""
     weight_smoothing: int = 10
     """Rounds of averaging bone weights with the neighbours on the final surface."""
     least_share: float = 0.05
@@ -111,6 +110,10 @@ class FuseSettings:
     foot_joints: tuple[int, ...] = (7, 8, 10, 11)
     foot_depth_m: float = 0.04
     """The same for what follows ankles and feet: the template's bare toes stick out of shoes."""
+
+
+PAPER = FuseSettings(rule="paper", settling_steps=0, thickening=0.0)
+"""As published: hard switches at τ, the template's weights, no carving; 3.9 mm grids are theirs."""
 
 
 def fuse(
@@ -160,7 +163,8 @@ def _simplified(
     template: SkinnedMesh,
     settings: FuseSettings,
 ) -> tuple[Float[Tensor, "W 3"], Int[Tensor, "G 3"]]:
-    focus = _head(template, settings)
+    on_head = template.vertices[template.weights[:, settings.head_joint] > 0.5]
+    focus = focus_on(on_head, settings.head_radius_m, settings.head_times)
     simpler = decimate(
         magnified(vertices, focus),
         faces,
@@ -171,22 +175,17 @@ def _simplified(
     return restored(vertices, focus), faces
 
 
-def _head(template: SkinnedMesh, settings: FuseSettings) -> Focus:
-    on_head = template.vertices[template.weights[:, settings.head_joint] > 0.5]
-    return Focus(
-        centre=(on_head.amin(0) + on_head.amax(0)) / 2,
-        radius_m=settings.head_radius_m,
-        times=settings.head_times,
-    )
-
-
 def _observers(
     scans: Sequence[Scan], template: SkinnedMesh, settings: FuseSettings, *, report: Report
 ) -> list[Observer]:
     """One observer per scan; the scan closest to the template is the reference frame (paper)."""
     body = ClosedParts(template.vertices, template.faces)
     scans = [_without_stray_arms(scan, body, settings) for scan in scans]
-    offsets = [chamfer_to_template(scan, template) for scan in reported(scans, STAGE, report)]
+    bodies = template.vertices[torch.unique(template.faces)]
+    offsets = [
+        mean_distances(scan.bind_vertices[scan.confidence > 0], bodies)
+        for scan in reported(scans, STAGE, report)
+    ]
     reference = offsets.index(min(offsets))
     return [
         Observer(scan, settings.reference_quality if k == reference else 1.0, settings.observe)
@@ -200,16 +199,6 @@ def _without_stray_arms(scan: Scan, body: ClosedParts, settings: FuseSettings) -
     on_arm = scan.posed.mesh.weights[:, list(settings.observe.arm_joints)].sum(1)
     stray = smoothstep(distance, start, end) * smoothstep(on_arm, 0.3, 0.7)
     return replace(scan, confidence=scan.confidence * (1 - stray))
-
-
-def chamfer_to_template(scan: Scan, template: SkinnedMesh) -> float:
-    """Mean distance (metres) of a scan's vertices to the template's and back, in the bind pose."""
-    scanned = scan.bind_vertices[scan.confidence > 0]
-    body = template.vertices[torch.unique(template.faces)]
-    if not len(scanned):
-        return float("inf")
-    there = nearest_vertices(scanned, body, 1, torch.inf).distance.mean()
-    return float(there + nearest_vertices(body, scanned, 1, torch.inf).distance.mean())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -336,17 +325,15 @@ def _pockets(
     observers: Sequence[Observer], coarse: Grid, settings: FuseSettings
 ) -> Float[Tensor, " M"]:
     """Return the distance to what lies straight behind the scans' surfaces of trunk and legs."""
-    stride = max(1, settings.pocket_stride // settings.coarse_stride)
-    coarser = coarsened(coarse, stride)
-    distance = pocket_distance(
-        sample_positions(coarser, torch.arange(coarser.size, device=coarse.origin.device)),
+    volume = pocket_volume(
         torch.cat([observer.trusted_bind[observer.is_wide] for observer in observers]),
         torch.cat([observer.trusted_normals[observer.is_wide] for observer in observers]),
+        coarse,
+        stride=max(1, settings.pocket_stride // settings.coarse_stride),
         max_distance_m=settings.pocket_m,
         min_cosine=settings.pocket_cosine,
     )
-    reach = settings.observe.reach_m
-    return refined(distance, coarser, coarse, stride).clamp(-reach, reach)
+    return volume.clamp(-settings.observe.reach_m, settings.observe.reach_m)
 
 
 def _carve(
