@@ -21,7 +21,7 @@ class SurfaceRules:
     """λ of `LargeSteps`; 0 moves vertices one by one."""
     most_m: float = 0.03
     """No vertex moves farther: a photo that disagrees must not destroy the surface."""
-    stiffness: float = 20.0
+    stiffness: float = 50.0
     """κ of `LargeSteps` where a vertex is wholly stiff."""
     laplacian_weight: float = 0.0
     """1 / m², of eq 12: would shrink what no photo sees; steps are smooth anyway."""
@@ -29,7 +29,7 @@ class SurfaceRules:
     """1 / m², of eq 12 on the vertices' offsets: keeps the given surface's details."""
     consistency_weight: float = 0.02
     """Of eq 13."""
-    stay_weight: float = 4000.0
+    stay_weight: float = 20_000.0
     """1 / m², of the squared offsets of stiff vertices."""
 
 

@@ -369,7 +369,7 @@ def _harmless(problem: _Problem, fit: _Fit, worst_loss: float) -> Refined:
         old, new = overlaps(vertices, before), overlaps(vertices, after)
         if bool((torch.maximum(old, new) >= least).all()):
             break
-    kept = (new >= old).to(new)
+    kept = (new > old).to(new)
     chosen = Corrections(
         turns=after.turns * kept[:, None, None],
         shifts=after.shifts * kept[:, None],

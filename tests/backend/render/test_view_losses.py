@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from backend.geometry.depth_normals import normals_of_depth, points_of_depth
-from backend.render.fragments import mesh_topology
+from backend.render.fragments import Layer, mesh_topology
 from backend.render.map_losses import colour_loss, mask_loss, normal_loss
 from backend.render.rasterizer import rasterize
 from backend.render.targets import Targets, halved, joined, mask_corners, on_photo, targets_of
@@ -47,7 +47,7 @@ def targets(ball: tuple[Tensor, Tensor]) -> Targets:
 
 @pytest.mark.parametrize("layer", ["nearest", "farthest"])
 def test_the_true_surface_costs_next_to_nothing(
-    ball: tuple[Tensor, Tensor], targets: Targets, layer: str
+    ball: tuple[Tensor, Tensor], targets: Targets, layer: Layer
 ) -> None:
     vertices, faces = ball
     topology, grey = mesh_topology(faces), torch.full_like(vertices, 0.5)
@@ -61,7 +61,7 @@ def test_the_true_surface_costs_next_to_nothing(
 
 
 @pytest.mark.parametrize("layer", ["nearest", "farthest"])
-def test_gradients_lead_back(ball: tuple[Tensor, Tensor], targets: Targets, layer: str) -> None:
+def test_gradients_lead_back(ball: tuple[Tensor, Tensor], targets: Targets, layer: Layer) -> None:
     vertices, faces = ball
     shift = torch.tensor([0.1, 0.0, 0.0], requires_grad=True)
     seen = (vertices + shift)[None]
