@@ -79,7 +79,7 @@ class FuseSettings:
     """Only straight behind the surface (41°); beside its border, under an arm, air stays air."""
     pocket_stride: int = 4
     """Pockets are found on every so many samples of the grid."""
-    thickening: float = 0.5
+    thickening: float = 0.25
     """Voxels outside the level 0 at which the surface is meshed: thinner sheets than about a voxel
     would come out with holes."""
     settling_steps: int = 3
