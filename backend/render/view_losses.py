@@ -72,8 +72,9 @@ def view_losses(
 def memory_bytes(photo_count: int, side_px: int, vertex_count: int, pixels_at_once: int) -> int:
     """Return an upper limit of what targets and one step of rendering hold, in bytes.
 
-    Targets at two resolutions (5/4) of all photos; images with 7 channels, and 60 floats for each
-    vertex of each view (bone matrices of 12, positions, normals and their gradients).
+    Targets of all photos, at full and at half resolution and cut to the person (9/4); images with 7
+    channels, and 60 floats for each vertex of each view (bone matrices of 12, positions, normals
+    and their gradients).
 
     Args:
         photo_count: P.
@@ -82,6 +83,6 @@ def memory_bytes(photo_count: int, side_px: int, vertex_count: int, pixels_at_on
         pixels_at_once: A group of views has at most so many, but at least one view.
     """
     views = max(1, min(photo_count, pixels_at_once // side_px**2))
-    targets = photo_count * side_px**2 * CHANNELS * 4 * 5 // 4
+    targets = photo_count * side_px**2 * CHANNELS * 4 * 9 // 4
     images = views * side_px**2 * 7 * 4 * IMAGES
     return targets + images + views * vertex_count * 60 * 4
