@@ -31,7 +31,7 @@ UMBRELLA_DIAGONAL = 1.2
 class WeightRules:
     """How freely weights change."""
 
-    precision: float = 10.0
+    precision: float = 100.0
     """mu, of one weight's change: against 1/noise² a square metre of distance."""
     smoothness: float = 1000.0
     """lambda, the same for a change's Laplacian."""

@@ -156,3 +156,13 @@ def test_registration_stops_when_the_report_says_so() -> None:
     mesh = tube()
     with pytest.raises(Stopped):
         register(mesh, surfaces(mesh, BENT), BENT, SETTINGS, report=stop)
+
+
+def test_the_body_takes_back_half_of_an_offset_common_to_all_poses() -> None:
+    mesh = tube()
+    offset = torch.zeros(3, 3)
+    offset[2, 2] = 0.05
+    start = turned(BENT, offset.expand(3, 3, 3))
+    found = register(mesh, surfaces(mesh, BENT), start, SETTINGS, report=quiet, body=mesh)
+    left = axis_angle_from_matrix(BENT.rotations.mT @ found.poses.rotations)
+    assert left[:, 2].mean(0).norm() < 0.5 * 0.05
