@@ -81,7 +81,7 @@ def _registered(
     coarse = fuse(scans, dummy.body, settings.coarse_fuse, report=fusing)
     if settings.is_weighed:
         coarse = weigh(coarse, dummy, settings.weigh)
-    found = register(coarse, surfaces, poses, settings.register, report=laying)
+    found = register(coarse, surfaces, poses, settings.register, report=laying, body=dummy.body)
     weighed = [
         replace(surface, mesh=replace(surface.mesh, weights=weights))
         for surface, weights in zip(surfaces, found.scan_weights, strict=True)
