@@ -23,7 +23,6 @@ HEIGHT_RANGE_M = (0.5, 2.5)
 """From a newborn to the tallest people."""
 QUALITIES: dict[Quality, dict[str, Any]] = {
     "draft": {
-        "is_registered": False,
         "is_refined": False,
         "fit_body.age_steps": 25,
         "fit_body.outline_steps": 30,
@@ -59,8 +58,10 @@ class Settings:
     is_weighed: bool = True
     """The surface takes its weights anew in the bind pose."""
     weigh: WeighSettings = field(default_factory=WeighSettings)
-    is_registered: bool = True
-    """The poses of several photos are corrected against each other."""
+    is_registered: bool = False
+    """The poses are corrected against each other by surfaces alone, before refinement. Off for
+    photos: what is guessed from the fitted body repeats the fit's mistakes in every photo, and the
+    registered avatar leans (sample photos: IoU 0.79 to 0.92 instead of 0.95 to 0.97)."""
     register: RegisterSettings = field(default_factory=RegisterSettings)
     is_refined: bool = True
     """Surface and poses are fitted to the photos by differentiable rendering."""

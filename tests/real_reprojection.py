@@ -1,4 +1,4 @@
-"""Reprojection on real photos with and without registration and refinement, in one table.
+"""Reprojection on real photos with and without refinement, in one table.
 
 `python tests/real_reprojection.py --output DIR` makes each avatar twice in `standard` and prints
 the table; a run is resumed by set. `pytest -m data tests/real_reprojection.py` measures a finished
@@ -46,7 +46,7 @@ PEOPLE = (
 )
 """Written down before the first run: from every collection, cloth and poses that are hard too."""
 SETS = ("econ_chambray_bowtie", "econ_dark_suit")
-WITHOUT = {"is_registered": False, "is_refined": False}
+WITHOUT = {"is_refined": False}
 ROUNDS = ("before", "after")
 ELBOWS = (13, 14)
 POINTS = (*SHOULDERS, *ELBOWS, *WRISTS, *HIPS, *KNEES, *ANKLES)
