@@ -45,7 +45,7 @@ class ObserverRules:
     """What follows these joints stays the template's: fingers are finer than what photos of whole
     people show (the paper's thresholds have the same effect on hands)."""
     arm_joints: tuple[int, ...] = (16, 17, 18, 19)
-    carve_reach_m: float = 0.08
+    carve_reach_m: float = 0.15
     """A scan can tell air from person up to this distance from its surface."""
 
 
