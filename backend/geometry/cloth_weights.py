@@ -135,7 +135,7 @@ def _sources(points: Float[Tensor, "N 3"], dummy: Dummy, rules: ClothWeightRules
     skin = torch.where(body.weights[:, list(ARMS)].sum(1) > 0.5, 0.0, skin)
     parts = [_gathered(body, skin, rules.cell_m)]
     if len(dummy.skirt_faces):
-        skirt = vertex_areas(body.vertices, dummy.skirt_faces) * _worn(points, dummy, rules)
+        skirt = vertex_areas(body.vertices, dummy.skirt_faces) * worn_share(points, dummy, rules)
         parts.append(_gathered(body, rules.skirt_share * skirt, rules.cell_m))
     return _Sources(
         points=torch.cat([part.points for part in parts]),
@@ -160,7 +160,7 @@ def _gathered(body: SkinnedMesh, areas: Float[Tensor, " V"], cell_m: float) -> _
     )
 
 
-def _worn(
+def worn_share(
     points: Float[Tensor, "N 3"], dummy: Dummy, rules: ClothWeightRules
 ) -> Float[Tensor, " V"]:
     """Return how far a skirt is worn at the height of each of the dummy's vertices, 0 to 1.

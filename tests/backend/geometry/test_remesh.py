@@ -59,3 +59,11 @@ def test_flat_parts_keep_vertices_if_a_longest_edge_is_given() -> None:
     edges = vertices[faces] - vertices[faces.roll(1, dims=1)]
     assert edges.norm(dim=-1).max() < 0.2
     assert is_manifold(vertices, faces)
+
+
+def test_a_ragged_surface_meets_a_small_budget_all_the_same(sphere: tuple[Tensor, Tensor]) -> None:
+    generator = torch.Generator().manual_seed(1)
+    ragged = sphere[0] * (1 + 0.5 * torch.rand(len(sphere[0]), 1, generator=generator))
+    vertices, faces = decimate(ragged, sphere[1], 60)
+    assert 0 < len(faces) <= 60
+    assert is_manifold(vertices, faces)
