@@ -177,9 +177,11 @@ def worn_share(
     rows = int(row[used].amax()) + 1
     is_front = _is_front(dummy, used)
     sides = [_row_means(near, row, middle & side, rows) for side in (is_front, ~is_front)]
-    worn = torch.stack(sides).amax(0)
-    # Rows without a point between the legs, at the waist most of all, say nothing.
-    worn = torch.where(worn.isnan(), 1.0, worn)
+    worn = torch.fmax(*sides)
+    # A row without a point between the legs is like the next one above that has some; at the waist
+    # a skirt is always worn.
+    said = torch.where(worn.isnan(), 0, torch.arange(rows, device=worn.device)).cummax(0).values
+    worn = worn.nan_to_num(1.0)[said]
     worn = torch.nn.functional.max_pool1d(worn[None], 3, stride=1, padding=1)[0]  # pleats, slits
     return worn.cummin(0).values[row.clamp(max=rows - 1)]
 
