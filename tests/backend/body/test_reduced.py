@@ -52,6 +52,7 @@ class Whole:
     joint_names: tuple[str, ...]
     parents: tuple[int, ...]
     faces: torch.Tensor
+    skirt_faces: torch.Tensor
     weights: torch.Tensor
     shape_names: tuple[str, ...]
     mean_shape: torch.Tensor
