@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from backend.body.kinematics import bones_of
 from backend.geometry.cloth_weights import Dummy
 from backend.progress import Stopwatch
-from backend.report import Report
+from backend.report import Report, part_of
 from backend.settings import Settings
 from backend.stages.canonicalize import canonicalize
 from backend.stages.fuse import fuse
@@ -50,7 +50,11 @@ def consolidate(
     """
     if settings.is_registered and len(surfaces) > 1:
         with watch.stage("register") as report:
-            surfaces, poses = _registered(surfaces, poses, dummy, settings, report=report)
+            for k in range(settings.register_rounds):
+                inner = part_of(
+                    report, k / settings.register_rounds, (k + 1) / settings.register_rounds
+                )
+                surfaces, poses = _registered(surfaces, poses, dummy, settings, report=inner)
     with watch.stage("canonicalize"):
         scans = _canonical(surfaces, poses, settings)
     with watch.stage("fuse") as report:
