@@ -29,12 +29,12 @@ from backend.geometry.grid import (
     sample_positions,
     samples_around,
 )
-from backend.geometry.isosurface import largest_component, marching_cubes
+from backend.geometry.isosurface import marching_cubes
 from backend.geometry.nearest import interpolate_at
 from backend.geometry.observer import Observer, ObserverRules
 from backend.geometry.paper_fusion import PaperFusion
 from backend.geometry.pockets import pocket_volume
-from backend.geometry.remesh import decimate
+from backend.geometry.reparametrisation import Way, reparametrised
 from backend.geometry.settling import settled
 from backend.geometry.signed_distance import Volume
 from backend.geometry.smoothness import fill_attributes, smooth_attributes
@@ -47,14 +47,8 @@ BODY_AREA_M2 = 2.2
 FAR_M = 10.0
 """Farther than any vertex from the template."""
 STAGE = "fuse"
-_DONE = {
-    "observers": 0.1,
-    "template": 0.15,
-    "coarse": 0.4,
-    "fine": 0.6,
-    "decimated": 0.85,
-    "settled": 0.93,
-}
+_DONE = {"observers": 0.1, "template": 0.15, "coarse": 0.4, "fine": 0.6}
+_DONE |= {"decimated": 0.85, "settled": 0.93}
 """Share of the time, at the end of each part (four photos on two CPU cores)."""
 
 
@@ -73,24 +67,23 @@ class FuseSettings:
     reference_quality: float = 2.0
     """Of the scan that lies closest to the template: the reference frame of the paper."""
     pocket_m: float = 0.15
-    """Air between cloth and template up to this depth behind an observed surface is filled: the
-    surface is the outside of a closed solid, not a shell as thick as the reach."""
+    """Air up to this deep behind observed cloth is filled: it is the outside of a solid."""
     pocket_cosine: float = 0.75
     """Only straight behind the surface (41°); beside its border, under an arm, air stays air."""
     pocket_stride: int = 4
     """Pockets are found on every so many samples of the grid."""
     thickening: float = 0.25
-    """Voxels outside the level 0 at which the surface is meshed: thinner sheets than about a voxel
-    would come out with holes."""
+    """Voxels outside level 0 at which the surface is meshed: thin sheets would get holes."""
     settling_steps: int = 3
     """Newton steps of the final vertices onto the zero level, measured without a grid."""
+    remesh: Way = "decimate"
     face_budget: int = 50_000
     max_edge: float = 3.3
-    """Longest edge in units of √(area / faces); an even mesh has 1.5."""
+    """In units of √(area / faces); an even mesh has 1.5."""
     head_joint: int = 15
     head_radius_m: float = 0.13
     head_times: float = 2.8
-    """Edges at the head are this many times shorter: people look at faces first."""
+    """Edges there are this many times shorter: people look at faces first."""
     weight_smoothing: int = 10
     """Rounds of averaging bone weights with the neighbours on the final surface."""
     least_share: float = 0.05
@@ -98,18 +91,17 @@ class FuseSettings:
     chunk: int = 200_000
     """Points per query; bounds the memory."""
     arm_offset_m: tuple[float, float] = (0.035, 0.06)
-    """What follows shoulders and elbows loses its influence between these distances from the
-    template: no sleeve is as wide, but a strip of the trunk taken for the arm beside it is."""
+    """What follows shoulders and elbows fades between these distances from the template: no sleeve
+    is as wide, but a strip of the trunk taken for the arm beside it is."""
     carve_margin_m: tuple[float, float] = (0.005, 0.02)
-    """Distance outside the person in a photo from which, and at which fully, a sample is air: a
-    fitted pose is off by about as much."""
+    """Outside the person in a photo: from here air, and surely. Fitted poses are off by as much."""
     carve_depth_m: float = 0.015
     """The template loses at most this much: a wrong pose must not cost a limb."""
     carve_detour_m: tuple[float, float] = (0.03, 0.08)
     """A scan and the template must carry a sample to the same place in the photo."""
     foot_joints: tuple[int, ...] = (7, 8, 10, 11)
     foot_depth_m: float = 0.04
-    """The same for what follows ankles and feet: the template's bare toes stick out of shoes."""
+    """The same of feet: the template's bare toes stick out of shoes."""
 
 
 PAPER = FuseSettings(rule="paper", settling_steps=0, thickening=0.0)
@@ -144,7 +136,8 @@ def fuse(
     # Thick enough for the grid, cloth comes out whole; the vertices then settle on the level 0.
     thick = solid_part(values - settings.thickening * grid.voxel_m)
     solid = Volume(values=thick, origin=grid.origin, voxel_m=grid.voxel_m)
-    vertices, faces = _simplified(*marching_cubes(solid), template, settings)
+    meshing = part_of(report, _DONE["fine"], _DONE["decimated"])
+    vertices, faces = _simplified(*marching_cubes(solid), template, settings, report=meshing)
     report(STAGE, _DONE["decimated"])
     vertices = settled(
         vertices,
@@ -162,23 +155,26 @@ def _simplified(
     faces: Int[Tensor, "F 3"],
     template: SkinnedMesh,
     settings: FuseSettings,
+    *,
+    report: Report,
 ) -> tuple[Float[Tensor, "W 3"], Int[Tensor, "G 3"]]:
     on_head = template.vertices[template.weights[:, settings.head_joint] > 0.5]
     focus = focus_on(on_head, settings.head_radius_m, settings.head_times)
-    simpler = decimate(
+    vertices, faces = reparametrised(
         magnified(vertices, focus),
         faces,
-        settings.face_budget,
+        way=settings.remesh,
+        face_budget=settings.face_budget,
         max_edge_m=settings.max_edge * (BODY_AREA_M2 / settings.face_budget) ** 0.5,
+        report=partial(report, STAGE),
     )
-    vertices, faces = largest_component(*simpler)  # decimation takes thin necks apart
     return restored(vertices, focus), faces
 
 
 def _observers(
     scans: Sequence[Scan], template: SkinnedMesh, settings: FuseSettings, *, report: Report
 ) -> list[Observer]:
-    """One observer per scan; the scan closest to the template is the reference frame (paper)."""
+    """One per scan; the scan closest to the template is the reference frame (paper)."""
     body = ClosedParts(template.vertices, template.faces)
     scans = [_without_stray_arms(scan, body, settings) for scan in scans]
     bodies = template.vertices[torch.unique(template.faces)]
