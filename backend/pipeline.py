@@ -15,7 +15,7 @@ from backend.files.png import eight_bits
 from backend.geometry.cloth_weights import Dummy
 from backend.geometry.skinning import pose
 from backend.progress import Stopwatch
-from backend.record import PhotoRecord
+from backend.record import PhotoRecord, judged
 from backend.settings import Settings
 from backend.silhouette import silhouette_iou
 from backend.stages.fit_body import fit_body
@@ -146,16 +146,12 @@ def _result(
     watch: Stopwatch,
 ) -> Result:
     device = fit.bind.joints.device
-    used = [
-        replace(
-            record,
-            silhouette_iou=silhouette_iou(
-                rigged.avatar, rigged.fit, index, masks[index], device=device
-            ),
-            landmark_error_percent=float(fit.landmark_error_percent[index]),
-        )
-        for index, record in enumerate(watch.each("measure", seen.used))
-    ]
+    used = []
+    for index, record in enumerate(watch.each("measure", seen.used)):
+        overlap = silhouette_iou(rigged.avatar, rigged.fit, index, masks[index], device=device)
+        error = float(fit.landmark_error_percent[index])
+        measured = replace(record, landmark_error_percent=error)
+        used.append(judged(measured, overlap, len(seen.used)))
     return Result(
         avatar=rigged.avatar,
         fit=rigged.fit,

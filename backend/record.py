@@ -4,13 +4,16 @@ import importlib.metadata
 import platform
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import torch
 
 from shared.errors import PhotoError
 
+LEAST_IOU = 0.82
+"""Of a photo with what all photos agree on: 0.90 and more for sets of one person, 0.77 for another
+person among them."""
 PACKAGES = ("photo-avatar", "torch", "numpy", "mediapipe", "warp-lang", "manifold3d", "pillow")
 
 
@@ -28,6 +31,24 @@ class PhotoRecord:
     """Of the final avatar in this photo's pose against the photo's mask; None if refused."""
     landmark_error_percent: float | None = None
     """Mean distance of the fitted limb joints to their landmarks, in percent of the body height."""
+
+
+def judged(record: PhotoRecord, silhouette_iou: float, count: int) -> PhotoRecord:
+    """Return the record of a used photo with its overlap, and a word if the photo does not fit.
+
+    Args:
+        record: Of the photo.
+        silhouette_iou: See `PhotoRecord`.
+        count: Of the photos used; one alone contradicts nobody.
+    """
+    record = replace(record, silhouette_iou=silhouette_iou)
+    if count == 1 or silhouette_iou >= LEAST_IOU:
+        return record
+    doubt = (
+        f"{record.name} and the avatar overlap by {silhouette_iou:.0%} only. If it shows somebody"
+        " else, other clothes or a wrong cut-out, leave it out."
+    )
+    return replace(record, message=f"{record.message} {doubt}".strip())
 
 
 def refusal(error: PhotoError) -> PhotoRecord:

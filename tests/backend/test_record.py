@@ -2,7 +2,7 @@ import json
 
 import torch
 
-from backend.record import PhotoRecord, refusal, report
+from backend.record import PhotoRecord, judged, refusal, report
 from shared.errors import NoPersonFound
 
 
@@ -30,3 +30,13 @@ def test_a_refusal_says_which_photo_and_what_to_do() -> None:
     record = refusal(NoPersonFound("cat.jpg"))
     assert record.status == "refused"
     assert record.message.startswith("cat.jpg: no person found. Use")
+
+
+def test_a_photo_that_contradicts_the_others_is_named() -> None:
+    record = PhotoRecord(name="aunt.jpg", status="used", message="Cut out by its alpha.")
+    doubted = judged(record, 0.77, 3)
+    assert doubted.message.startswith(
+        "Cut out by its alpha. aunt.jpg and the avatar overlap by 77%"
+    )
+    assert judged(record, 0.93, 3).message == record.message
+    assert judged(record, 0.77, 1).message == record.message
