@@ -6,16 +6,13 @@ from dataclasses import dataclass, replace
 from backend.body.kinematics import bones_of
 from backend.geometry.cloth_weights import Dummy
 from backend.progress import Stopwatch
-from backend.report import Report, part_of
+from backend.report import Report
 from backend.settings import Settings
 from backend.stages.canonicalize import canonicalize
 from backend.stages.fuse import fuse
 from backend.stages.register import register
 from backend.stages.weigh import weigh
 from backend.types import PosedSurface, Poses, Scan, SkinnedMesh
-
-COARSE_SHARE = 0.5
-"""Of the time of registering, for the coarse surface."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,11 +47,7 @@ def consolidate(
     """
     if settings.is_registered and len(surfaces) > 1:
         with watch.stage("register") as report:
-            for k in range(settings.register_rounds):
-                inner = part_of(
-                    report, k / settings.register_rounds, (k + 1) / settings.register_rounds
-                )
-                surfaces, poses = _registered(surfaces, poses, dummy, settings, report=inner)
+            surfaces, poses = _registered(surfaces, poses, dummy, settings, report=report)
     with watch.stage("canonicalize"):
         scans = _canonical(surfaces, poses, settings)
     with watch.stage("fuse") as report:
@@ -73,24 +66,42 @@ def _registered(
     *,
     report: Report,
 ) -> tuple[list[PosedSurface], Poses]:
-    """Return the surfaces with the weights of what they have in common, and corrected poses."""
+    """Return the surfaces with the weights of what they have in common, and corrected poses.
 
-    def fusing(_stage: str, fraction: float) -> None:
-        report("register", COARSE_SHARE * fraction)
+    First the bare body is laid onto each surface: poses that are far off would leave the coarse
+    surface torn, and a torn surface has no pose.
+    """
 
-    def laying(_stage: str, fraction: float) -> None:
-        report("register", COARSE_SHARE + (1 - COARSE_SHARE) * fraction)
+    def part(start: float, end: float) -> Report:
+        return lambda _stage, fraction: report("register", start + (end - start) * fraction)
 
-    scans = _canonical(surfaces, poses, settings)
-    coarse = fuse(scans, dummy.body, settings.coarse_fuse, report=fusing)
+    bare = _without_spare_vertices(dummy.body)
+    found = register(
+        bare, surfaces, poses, settings.register, report=part(0.0, 0.3), body=dummy.body
+    )
+    scans = _canonical(surfaces, found.poses, settings)
+    coarse = fuse(scans, dummy.body, settings.coarse_fuse, report=part(0.3, 0.7))
     if settings.is_weighed:
         coarse = weigh(coarse, dummy, settings.weigh)
-    found = register(coarse, surfaces, poses, settings.register, report=laying, body=dummy.body)
+    found = register(
+        coarse, surfaces, found.poses, settings.register, report=part(0.7, 1.0), body=dummy.body
+    )
     weighed = [
         replace(surface, mesh=replace(surface.mesh, weights=weights))
         for surface, weights in zip(surfaces, found.scan_weights, strict=True)
     ]
     return weighed, found.poses
+
+
+def _without_spare_vertices(body: SkinnedMesh) -> SkinnedMesh:
+    """Return the body without the vertices that no face uses."""
+    used, faces = body.faces.unique(return_inverse=True)
+    return SkinnedMesh(
+        vertices=body.vertices[used],
+        faces=faces.reshape(-1, 3),
+        weights=body.weights[used],
+        colours=body.colours[used],
+    )
 
 
 def _canonical(surfaces: Sequence[PosedSurface], poses: Poses, settings: Settings) -> list[Scan]:

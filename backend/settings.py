@@ -62,8 +62,6 @@ class Settings:
     """The poses are corrected against each other by surfaces alone, before refinement. Off for
     photos: what is guessed from the fitted body repeats the fit's mistakes in every photo, and the
     registered avatar leans (sample photos: IoU 0.79 to 0.92 instead of 0.95 to 0.97)."""
-    register_rounds: int = 2
-    """Each makes the coarse surface anew: disturbed poses leave it torn at first."""
     register: RegisterSettings = field(default_factory=RegisterSettings)
     is_refined: bool = True
     """Surface and poses are fitted to the photos by differentiable rendering."""
