@@ -26,7 +26,7 @@ COARSE = override(
 )
 BY_COUNT = ("pipeline_2", "maps_1", "maps_4", "maps_8")
 """Differ from other rows in a count alone."""
-SLOW = ("pipeline_1", "pose_noise_before", "pose_noise", "maps_2")
+SLOW = ("pipeline", "pipeline_1", "pose_noise_before", "pose_noise", "maps_2")
 """Of these: they differ from the others in counts and in registration."""
 CHECKED = sorted(set(RECIPES) - {"true_weights", *BY_COUNT})
 
@@ -74,6 +74,7 @@ def test_truth_that_is_not_given_does_not_reach_a_row(
     assert torch.equal(before.poses.rotations, after.poses.rotations)
 
 
+@pytest.mark.slow
 def test_the_row_that_is_given_weights_uses_them(
     subject_folder: Path, spoilt: Path, body: Anny55
 ) -> None:
