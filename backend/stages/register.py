@@ -18,6 +18,7 @@ from backend.body.kinematics import (
     matrix_from_axis_angle,
     moved_joints,
 )
+from backend.geometry.cloth_weights import vertex_areas
 from backend.geometry.matching import Matches, Target, carried_weights
 from backend.geometry.normals import vertex_normals
 from backend.geometry.pose_steps import (
@@ -167,7 +168,7 @@ def _frame(
 ) -> _Frame:
     device = mesh.vertices.device
     joints = [j for j in range(len(poses.parents)) if j not in settings.fixed_joints]
-    area = _vertex_areas(mesh)
+    area = vertex_areas(mesh.vertices, mesh.faces)
     parameters = len(surfaces) * (3 + 3 * len(joints))
     count = min(settings.max_points, settings.max_entries // parameters, int((area > 0).sum()))
     generator = torch.Generator().manual_seed(0)
@@ -183,13 +184,6 @@ def _frame(
         patches=float(area.sum()) / count / settings.patch_m**2,
         settings=settings,
     )
-
-
-def _vertex_areas(mesh: SkinnedMesh) -> Float[Tensor, " V"]:
-    a, b, c = mesh.vertices[mesh.faces].unbind(1)
-    thirds = torch.linalg.cross(b - a, c - a).norm(dim=1) / 6
-    total = torch.zeros_like(mesh.vertices[:, 0])
-    return total.index_add(0, mesh.faces.flatten(), thirds.repeat_interleave(3))
 
 
 def _iterate(
