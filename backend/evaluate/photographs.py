@@ -28,7 +28,7 @@ from backend.types import Camera
 from shared.types import Photo
 
 EASY, HARD = "easy", "hard"
-STANDING = ("standing", "a_pose", "hands_on_hips")
+STANDING = ("standing", "a_pose", "walking", "hands_on_hips")
 """Poses of easy photos."""
 FOCAL_35MM_TAG, EXIF_FOLDER = 0xA405, 0x8769
 TRUE_POSES = "truth.npz"
