@@ -16,7 +16,8 @@ MODULE = "bl_ext.user_default.photo_avatar"
 USER_FOLDER = Path(os.environ["BLENDER_USER_RESOURCES"])
 ZIP = os.environ["EXTENSION_ZIP"]
 EXIT_S = 5.0
-STARTUP_S = 0.3
+STARTUP_RATIO = 0.8
+"""Of processor time, to what Blender's own modules take: seconds differ between machines."""
 INSTALL = f"""
 import sys, time
 import bpy  # first: it tells Python where addon_utils is
@@ -145,18 +146,24 @@ def test_start_of_blender_takes_little_longer(
     )
     enable = f"""
 import sys, time
+start = time.process_time()
 import bpy
 import addon_utils
-start = time.process_time()  # other work on the machine does not count
+import numpy  # some versions of Blender load it themselves
+own = time.process_time()
 addon_utils.enable({MODULE!r}, default_set=True)
-print("took", time.process_time() - start)
+end = time.process_time()
+print("took", end - own, (end - own) / (own - start))
 addon_utils.disable({MODULE!r}, default_set=True)
 """
-    runs = [in_new_blender(tmp_path, enable) for _ in range(5)]
-    seconds = min(float(output.rpartition("took ")[2].split()[0]) for output in runs)
+    outputs = [in_new_blender(tmp_path, enable).rpartition("took ")[2].split() for _ in range(5)]
+    seconds, ratios = zip(
+        *[(float(output[0]), float(output[1])) for output in outputs], strict=True
+    )
     record_property("install_s", f"{float(install.rpartition('took ')[2].split()[0]):.2f}")
-    record_property("start_ms", f"{seconds * 1000:.0f}")
-    assert seconds <= STARTUP_S
+    record_property("start_ms", f"{min(seconds) * 1000:.0f}")
+    record_property("start_ratio", f"{min(ratios):.2f}")
+    assert min(ratios) <= STARTUP_RATIO
 
 
 def test_uninstalling_removes_files_and_wheels(tmp_path: Path) -> None:
