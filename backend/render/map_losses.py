@@ -4,11 +4,35 @@ CanonicalFusion, eq 11, with the code's norms: L1 for normals, squares for mask 
 are over the person's pixels, not over the image, so that weights hold at every framing.
 """
 
+import importlib
+import importlib.util
+
 from jaxtyping import Float
 from torch import Tensor
 
 FULL = 0.999
 """Coverage from which a pixel shows nothing but the surface."""
+
+
+def normal_and_mask_loss(
+    image: Float[Tensor, "P H W C"],
+    normals: Float[Tensor, "P H W 3"],
+    mask: Float[Tensor, "P H W"],
+    known: Float[Tensor, "P H W"],
+) -> tuple[Float[Tensor, " P"], Float[Tensor, " P"]]:
+    """Return `normal_loss` and `mask_loss`; with Warp in one pass over the images.
+
+    Args:
+        image: Rendered normals, mask, and what does not count here.
+        normals: See `normal_loss`.
+        mask: Of the person.
+        known: See `mask_loss`.
+    """
+    if importlib.util.find_spec("warp"):
+        fast = importlib.import_module("backend.render.warp_losses")
+        return fast.normal_and_mask_loss(image, normals, mask, known)
+    covered = image[..., 3]
+    return normal_loss(image[..., :3], covered, normals), mask_loss(covered, mask, known)
 
 
 def normal_loss(

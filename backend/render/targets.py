@@ -145,14 +145,17 @@ def cut(targets: Targets, boxes: Boxes) -> Targets:
 
 
 def chosen(targets: Targets, views: Int[Tensor, " Q"]) -> Targets:
-    """Return the targets of some of the views."""
-    cameras = replace(targets.cameras, intrinsics=targets.cameras.intrinsics[views])
+    """Return the targets of some of the views; of consecutive ones without copying images."""
+    first, count = int(views[0]), len(views)
+    is_run = views.tolist() == list(range(first, first + count))
+    rows = slice(first, first + count) if is_run else views
+    cameras = replace(targets.cameras, intrinsics=targets.cameras.intrinsics[rows])
     return Targets(
         cameras=cameras,
-        mask=targets.mask[views],
-        known=targets.known[views],
-        normals=targets.normals[views],
-        colour=targets.colour[views],
+        mask=targets.mask[rows],
+        known=targets.known[rows],
+        normals=targets.normals[rows],
+        colour=targets.colour[rows],
     )
 
 

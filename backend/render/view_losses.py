@@ -8,7 +8,7 @@ from torch import Tensor
 
 from backend.render.differentiable import antialias, interpolate, rasterize, vertex_normals
 from backend.render.fragments import Layer, Topology
-from backend.render.map_losses import colour_loss, mask_loss, normal_loss
+from backend.render.map_losses import colour_loss, normal_and_mask_loss
 from backend.render.targets import CHANNELS, Targets
 
 SIDE: dict[Layer, int] = {"nearest": 0, "farthest": 1}
@@ -58,13 +58,14 @@ def view_losses(
         attributes.append(colours.expand_as(seen))
     values = torch.cat(attributes, 2)
     image = antialias(fragments, interpolate(fragments, values), values)
-    covered = image[..., 3]
     side = SIDE[layer]
+    of_normals, of_mask = normal_and_mask_loss(
+        image, targets.normals[:, side], targets.mask, targets.known
+    )
     normal_weight = weights.normal * (weights.back_share if side else 1.0)
-    loss = normal_weight * normal_loss(image[..., :3], covered, targets.normals[:, side])
-    loss = loss + weights.mask * mask_loss(covered, targets.mask, targets.known)
+    loss = normal_weight * of_normals + weights.mask * of_mask
     if with_colour:
-        photo = targets.colour
+        covered, photo = image[..., 3], targets.colour
         loss = loss + weights.colour * colour_loss(image[..., 4:], covered, photo, targets.mask)
     return loss
 

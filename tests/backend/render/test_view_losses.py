@@ -8,9 +8,22 @@ from torch import Tensor
 
 from backend.geometry.depth_normals import normals_of_depth, points_of_depth
 from backend.render.fragments import Layer, mesh_topology
-from backend.render.map_losses import colour_loss, mask_loss, normal_loss
+from backend.render.map_losses import (
+    colour_loss,
+    mask_loss,
+    normal_and_mask_loss,
+    normal_loss,
+)
 from backend.render.rasterizer import rasterize
-from backend.render.targets import Targets, halved, joined, mask_corners, on_photo, targets_of
+from backend.render.targets import (
+    Targets,
+    chosen,
+    halved,
+    joined,
+    mask_corners,
+    on_photo,
+    targets_of,
+)
 from backend.render.view_losses import ImageWeights, memory_bytes, view_losses
 from backend.types import Camera, SurfaceMaps
 
@@ -128,3 +141,26 @@ def test_images_of_two_sizes_are_refused(targets: Targets) -> None:
 def test_sixteen_large_photos_fit_into_memory() -> None:
     assert memory_bytes(16, 1024, 25_000, 8 * 512 * 512) < 3e9
     assert memory_bytes(40, 1024, 25_000, 8 * 512 * 512) < 5e9
+
+
+def test_one_pass_gives_both_losses_and_their_gradients() -> None:
+    random = torch.Generator().manual_seed(0)
+    image = torch.rand(2, 9, 8, 5, generator=random).requires_grad_()
+    normals = torch.randn(2, 9, 8, 3, generator=random) * (torch.arange(8) > 2)[:, None]
+    mask, known = torch.rand(2, 2, 9, 8, generator=random).round()
+    image.data[:, :, 4:, 3] = 1  # fully covered: there, normals count
+    fast = torch.stack(normal_and_mask_loss(image, normals, mask, known))
+    covered = image[..., 3]
+    slow = torch.stack(
+        [normal_loss(image[..., :3], covered, normals), mask_loss(covered, mask, known)]
+    )
+    assert torch.allclose(fast, slow)
+    weights = torch.tensor([[1.0, 2], [3, 4]])
+    quick, plain = (torch.autograd.grad((x * weights).sum(), image)[0] for x in (fast, slow))
+    assert torch.allclose(quick, plain, atol=1e-7)
+
+
+def test_consecutive_views_are_not_copied(targets: Targets) -> None:
+    three = joined([targets] * 3)
+    assert chosen(three, torch.tensor([1, 2])).normals.data_ptr() == three.normals[1].data_ptr()
+    assert chosen(three, torch.tensor([2, 0])).normals.shape == (2, *three.normals.shape[1:])
