@@ -4,6 +4,7 @@ CanonicalFusion, eq 8: a point is carried into the photo's pose by the weights o
 of that scan's canonicalised surface, and measured against the *posed* surface, which has no holes.
 """
 
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from backend.geometry.affine_rows import affine_rows, carried
 from backend.geometry.blending import smoothstep
+from backend.geometry.evidence import Evidence, no_evidence
 from backend.geometry.nearest import interpolate_at
 from backend.geometry.normals import vertex_normals
 from backend.geometry.pose_spread import pose_spread, softened_weights
@@ -62,7 +64,7 @@ class Observation:
     quality: Float[Tensor, " M"]
     """Against the other scans."""
     here: ClosestPoints
-    """On the scan's canonicalised surface; faces are numbered as in `Observer.faces`."""
+    """On the scan's canonicalised surface; faces are numbered as in `Witness.faces`."""
     there: ClosestPoints
     """On its posed surface."""
 
@@ -80,14 +82,40 @@ class Outside:
 
 
 class Observer:
-    """Answers for points of the bind pose what one scan saw there; owns its search trees."""
+    """A scan and what is to be known of it for good: little, however fine the scan."""
 
     def __init__(self, scan: Scan, rating: float, rules: ObserverRules) -> None:
         mesh = scan.posed.mesh
-        of_template = mesh.weights[:, list(rules.template_joints)].sum(1)
-        trusted = (scan.confidence > 0) & (of_template < 0.5)
         self.scan = scan
         self.rating = rating
+        self.rules = rules
+        self.quality = _quality(scan, rules)
+        trusted = (scan.confidence > 0) & (_of_template(scan, rules) < 0.5)
+        found = scan.bind_vertices[trusted]
+        self.corners = torch.stack([found.amin(0), found.amax(0)]) if len(found) else found
+        """Of the box around what is trusted in the bind pose; none if nothing is."""
+        wide = torch.nonzero(trusted & (mesh.weights[:, list(rules.arm_joints)].sum(1) < 0.5))[:, 0]
+        self.wide_bind = scan.bind_vertices[wide]
+        """Trusted vertices of trunk, legs and head, bind pose."""
+        # n' = B^-T n for v' = B v, so the normal in the bind pose is Bᵀ n'.
+        turns = affine_rows(mesh.weights[wide], scan.camera_from_bind).unflatten(1, (3, 4))[..., :3]
+        turned = torch.einsum("vij,vi->vj", turns, vertex_normals(mesh.vertices, mesh.faces)[wide])
+        self.wide_normals = torch.nn.functional.normalize(turned, dim=-1)
+
+
+class Witness:
+    """Answers for points of the bind pose what one scan saw there.
+
+    Owns search trees, which take as much memory as the scan: keep it no longer than it is asked.
+    """
+
+    def __init__(self, observer: Observer) -> None:
+        scan, rules = observer.scan, observer.rules
+        mesh = scan.posed.mesh
+        of_template = _of_template(scan, rules)
+        trusted = (scan.confidence > 0) & (of_template < 0.5)
+        self.scan = scan
+        self.rating = observer.rating
         self._rules = rules
         self.faces = mesh.faces[trusted[mesh.faces].all(1)]
         """Those that are trusted in the bind pose."""
@@ -95,18 +123,11 @@ class Observer:
         self._canonical = SurfaceQuery(scan.bind_vertices, self.faces)
         normals = vertex_normals(mesh.vertices, mesh.faces)
         rows = affine_rows(mesh.weights, scan.camera_from_bind)
-        quality = _quality(scan, rules)[:, None]
-        self._of_bind = torch.cat([rows, of_template[:, None], quality], 1)
+        self._of_bind = torch.cat([rows, of_template[:, None], observer.quality[:, None]], 1)
         front = scan.posed.is_front[:, None]
         self._of_surface = torch.cat(
             [mesh.vertices, normals, scan.bind_vertices, scan.confidence[:, None], front], 1
         )
-        self.trusted_bind = scan.bind_vertices[trusted]
-        self.is_wide = mesh.weights[trusted][:, list(rules.arm_joints)].sum(1) < 0.5
-        # n' = B^-T n for v' = B v, so the normal in the bind pose is Bᵀ n'.
-        turns = rows[trusted].unflatten(1, (3, 4))[..., :3]
-        turned = torch.einsum("vij,vi->vj", turns, normals[trusted])
-        self.trusted_normals = torch.nn.functional.normalize(turned, dim=-1)
 
     def outside(self, points: Float[Tensor, "N 3"]) -> Outside:
         """Return how far points lie outside the posed person."""
@@ -160,10 +181,50 @@ class Observer:
         return carried(points, found[:, :12]), found[:, 12], found[:, 13]
 
 
+class Witnesses:
+    """Gives the witnesses of all observers, one after the other, as often as one likes."""
+
+    def __init__(self, observers: Sequence[Observer], most_vertices: int) -> None:
+        self._observers = observers
+        total = sum(len(observer.scan.bind_vertices) for observer in observers)
+        self._kept = [Witness(one) for one in observers] if total <= most_vertices else None
+
+    def __len__(self) -> int:
+        return len(self._observers)
+
+    def __iter__(self) -> Iterator[Witness]:
+        """Trees of many or fine scans are built anew each time: only one scan's are held."""
+        return iter(self._kept) if self._kept is not None else map(Witness, self._observers)
+
+    def evidence_at(
+        self, points: Float[Tensor, "N 3"], chunk: int, report: Callable[[float], None] | None
+    ) -> Evidence:
+        """Return what all say about points of the bind pose.
+
+        Args:
+            points: Body frame, metres.
+            chunk: So many are asked for at once; bounds the memory.
+            report: Told the share that is done, 0 to 1.
+        """
+        evidence = no_evidence(points[:, 0])
+        for number, witness in enumerate(self):
+            if report is not None:
+                report(number / len(self))
+            for start in range(0, len(points), chunk):
+                seen = witness.observe(points[start : start + chunk])
+                evidence.add(seen.distance, seen.influence, seen.quality, seen.at + start)
+        return evidence
+
+
 def _found(closest: ClosestPoints) -> tuple[Int[Tensor, " M"], ClosestPoints]:
     at = torch.nonzero(closest.found)[:, 0]
     parts = (closest.distance[at], closest.face[at], closest.barycentric[at])
     return at, ClosestPoints(distance=parts[0], face=parts[1], barycentric=parts[2])
+
+
+def _of_template(scan: Scan, rules: ObserverRules) -> Float[Tensor, " V"]:
+    """Return the share of bones that stay the template's."""
+    return scan.posed.mesh.weights[:, list(rules.template_joints)].sum(1)
 
 
 def _quality(scan: Scan, rules: ObserverRules) -> Float[Tensor, " V"]:

@@ -47,27 +47,29 @@ def paper_distance(
 
 
 def paper_fused(
-    scans: Float[Tensor, "P N"], is_near: Bool[Tensor, "P N"], template: Float[Tensor, " N"]
+    total: Float[Tensor, " N"], count: Float[Tensor, " N"], template: Float[Tensor, " N"]
 ) -> Float[Tensor, " N"]:
     """Return S(x): the mean over the scans with a vertex within τ of x, else the template's.
 
     S(x) = mean_p S_p(x) if min_v |x − v_p| < τ, else S_T(x)    CanonicalFusion, eq 9
+
+    Args:
+        total: Σ S_p(x) over the scans that are near.
+        count: Of these.
+        template: S_T(x).
     """
-    count = is_near.sum(0)
-    mean = torch.where(is_near, scans, 0.0).sum(0) / count.clamp(min=1)
-    return torch.where(count > 0, mean, template)
+    return torch.where(count > 0, total / count.clamp(min=1), template)
 
 
 @dataclass(frozen=True, slots=True)
 class _Scanned:
     scan: Scan
-    surface: SurfaceQuery
     vertices: tuple[Float[Tensor, "_ 3"], ...]
     """Canonicalised, of each region."""
 
 
 class PaperFusion:
-    """Answers the fused signed distance at points of the bind pose; owns the search trees."""
+    """Answers the fused signed distance at points of the bind pose."""
 
     def __init__(self, scans: Sequence[Scan], template: SkinnedMesh) -> None:
         self._template = template
@@ -75,30 +77,31 @@ class PaperFusion:
         self._scanned = [self._scanned_of(scan) for scan in scans]
 
     def distance(
-        self, points: Float[Tensor, "N 3"], template: Float[Tensor, " N"]
+        self, points: Float[Tensor, "N 3"], template: Float[Tensor, " N"], chunk: int
     ) -> Float[Tensor, " N"]:
         """Return S(x) of eq 9.
 
         Args:
             points: Bind pose, body frame, metres.
             template: S_T(x), the signed distance to the template.
+            chunk: So many are posed at once; bounds the memory.
         """
         nearest = nearest_vertices(points, self._template.vertices, 1, torch.inf).index[:, 0]
-        weights = self._template.weights[nearest]
-        scans = [paper_distance(points, weights, one.scan, one.surface) for one in self._scanned]
-        near = [_is_near(points, one.vertices, template) for one in self._scanned]
-        return paper_fused(torch.stack(scans), torch.stack(near), template)
+        total, count = torch.zeros_like(template), torch.zeros_like(template)
+        for one in self._scanned:
+            surface = SurfaceQuery(one.scan.posed.mesh.vertices, one.scan.posed.mesh.faces)
+            near = torch.nonzero(_is_near(points, one.vertices, template))[:, 0]
+            count[near] += 1
+            for some in near.split(chunk):
+                weights = self._template.weights[nearest[some]]
+                total[some] += paper_distance(points[some], weights, one.scan, surface)
+        return paper_fused(total, count, template)
 
     def _scanned_of(self, scan: Scan) -> _Scanned:
-        mesh = scan.posed.mesh
         vertices = scan.bind_vertices[scan.confidence > 0]
         nearest = nearest_vertices(vertices, self._template.vertices, 1, torch.inf).index[:, 0]
         region = self._region[nearest]
-        return _Scanned(
-            scan,
-            SurfaceQuery(mesh.vertices, mesh.faces),
-            tuple(vertices[region == k] for k in range(len(TAU_M))),
-        )
+        return _Scanned(scan, tuple(vertices[region == k] for k in range(len(TAU_M))))
 
 
 def _is_near(

@@ -7,6 +7,9 @@ from torch import Tensor
 from backend.geometry.grid import Grid, coarsened, refined, sample_positions
 from backend.geometry.nearest import nearest_vertices
 
+MOST_VERTICES = 1_000_000
+"""Of many photos' surfaces every so many vertices are taken: they lie denser than needed."""
+
 
 def pocket_distance(
     points: Float[Tensor, "N 3"],
@@ -47,6 +50,8 @@ def pocket_volume(
     min_cosine: float,
 ) -> Float[Tensor, " M"]:
     """Return `pocket_distance` at the samples of a grid, measured at every `stride`-th alone."""
+    step = -(-len(vertices) // MOST_VERTICES) or 1
+    vertices, normals = vertices[::step], normals[::step]
     coarse = coarsened(grid, stride)
     points = sample_positions(coarse, torch.arange(coarse.size, device=vertices.device))
     distance = pocket_distance(

@@ -31,7 +31,7 @@ from backend.geometry.grid import (
 )
 from backend.geometry.isosurface import marching_cubes
 from backend.geometry.nearest import interpolate_at
-from backend.geometry.observer import Observer, ObserverRules
+from backend.geometry.observer import Observer, ObserverRules, Witnesses
 from backend.geometry.paper_fusion import PaperFusion
 from backend.geometry.pockets import pocket_volume
 from backend.geometry.reparametrisation import Way, reparametrised
@@ -90,6 +90,8 @@ class FuseSettings:
     """Influence from which the scans give a vertex its colour."""
     chunk: int = 200_000
     """Points per query; bounds the memory."""
+    most_vertices: int = 1_000_000
+    """Up to so many, the search trees of all scans are held at once (0.4 GB)."""
     arm_offset_m: tuple[float, float] = (0.035, 0.06)
     """What follows shoulders and elbows fades between these distances from the template: no sleeve
     is as wide, but a strip of the trunk taken for the arm beside it is."""
@@ -121,7 +123,7 @@ def fuse(
     """
     seeing = part_of(report, 0.0, _DONE["observers"])
     observers = _observers(scans, template, settings, report=seeing)
-    seen = torch.cat([observer.trusted_bind for observer in observers])
+    seen = torch.cat([observer.corners for observer in observers])
     grid = grid_around(
         torch.cat([template.vertices[template.faces.flatten()], seen]),
         2 * settings.observe.reach_m,
@@ -147,7 +149,7 @@ def fuse(
         longest_m=grid.voxel_m,
     )
     report(STAGE, _DONE["settled"])
-    return _attach(vertices, faces, observers=observers, template=template, settings=settings)
+    return _attach(vertices, faces, witnesses=known.witnesses, template=template, settings=settings)
 
 
 def _simplified(
@@ -201,9 +203,9 @@ def _without_stray_arms(scan: Scan, body: ClosedParts, settings: FuseSettings) -
 class _Known:
     """All that is asked for the fused distance at any point of the bind pose."""
 
-    observers: Sequence[Observer]
+    witnesses: Witnesses
     paper: PaperFusion | None
-    """Used in place of the observers if there is one."""
+    """Used in place of the witnesses if there is one."""
     body: ClosedParts
     coarse: Grid
     volumes: Float[Tensor, "5 X Y Z"]
@@ -211,29 +213,27 @@ class _Known:
 
 
 def _fused_at(
-    points: Float[Tensor, "N 3"], known: _Known, settings: FuseSettings
+    points: Float[Tensor, "N 3"],
+    known: _Known,
+    settings: FuseSettings,
+    report: Report | None = None,
 ) -> Float[Tensor, " N"]:
     """Return the fused signed distance, cut off at the reach, at any points."""
-    reach, found = settings.observe.reach_m, []
-    for some in points.split(settings.chunk):
-        body, pockets, *carved = interpolated(known.volumes, known.coarse, some)
-        near = known.body.signed_distance(some, reach)
-        body = torch.where(near < reach, near, body)
-        if known.paper is not None:
-            found.append(known.paper.distance(some, body).clamp(-reach, reach))
-            continue
-        evidence = _evidence_at(some, known.observers)
-        evidence = evidence.joined(Evidence(total=carved[0], share=carved[1], left=carved[2]))
-        found.append(evidence.fused(torch.minimum(body, pockets)))
-    return torch.cat(found) if found else points[:, 0]
+    reach, size = settings.observe.reach_m, settings.chunk
+    base, *carved = torch.cat([_at_rest(some, known, reach) for some in points.split(size)], 1)
+    if known.paper is not None:
+        return known.paper.distance(points, base, size).clamp(-reach, reach)
+    telling = partial(report, STAGE) if report else None
+    seen = known.witnesses.evidence_at(points, size, telling)
+    return seen.joined(Evidence(total=carved[0], share=carved[1], left=carved[2])).fused(base)
 
 
-def _evidence_at(points: Float[Tensor, "N 3"], observers: Sequence[Observer]) -> Evidence:
-    evidence = no_evidence(points[:, 0])
-    for observer in observers:
-        seen = observer.observe(points)
-        evidence.add(seen.distance, seen.influence, seen.quality, seen.at)
-    return evidence
+def _at_rest(points: Float[Tensor, "N 3"], known: _Known, reach_m: float) -> Float[Tensor, "4 N"]:
+    """Return the distance to template and pockets, and what carving adds."""
+    body, pockets, *carved = interpolated(known.volumes, known.coarse, points)
+    near = known.body.signed_distance(points, reach_m)
+    body = torch.where(near < reach_m, near, body)
+    return torch.stack([torch.minimum(body, pockets), *carved])
 
 
 def _known(
@@ -255,7 +255,7 @@ def _known(
     nothing = no_evidence(distance)
     layers = [distance, pockets, nothing.total, nothing.share, nothing.left]
     known = _Known(
-        observers=observers,
+        witnesses=Witnesses(observers, settings.most_vertices),
         paper=PaperFusion([one.scan for one in observers], template) if is_paper else None,
         body=body,
         coarse=coarse,
@@ -275,16 +275,13 @@ def _coarse_values(
         return _fused_at(points, known, settings)
     volumes = known.volumes.flatten(1)
     base = torch.minimum(volumes[0], volumes[1])
-    seen = no_evidence(base)
-    for part in reported(samples.split(settings.chunk), STAGE, part_of(report, 0.0, 0.5)):
-        here = _evidence_at(points[part], known.observers)
-        seen.total[part], seen.share[part], seen.left[part] = here.total, here.share, here.left
+    telling = partial(part_of(report, 0.0, 0.5), STAGE)
+    seen = known.witnesses.evidence_at(points, settings.chunk, telling)
     solid = (seen.fused(base) < 0).float().view(1, 1, *known.coarse.shape)
     # One layer more: between a solid sample and one that is not carved, a film would be left.
     grown = torch.nn.functional.max_pool3d(solid, 3, 1, 1).flatten() > 0
     some = torch.nonzero(grown & (volumes[0] > -settings.foot_depth_m))[:, 0]
-    for part in reported(some.split(settings.chunk), STAGE, part_of(report, 0.5, 1.0)):
-        _carve(known, part, points[part], template, settings=settings)
+    _carve(known, some, points[some], template, settings=settings, report=part_of(report, 0.5, 1.0))
     carved = Evidence(total=volumes[2], share=volumes[3], left=volumes[4])
     return seen.joined(carved).fused(base)
 
@@ -312,8 +309,7 @@ def _fused_volume(
         # No point of a cube is farther than 0.87 edges from its nearest corner.
         limit = min(1.1 * known.coarse.voxel_m, 0.99 * settings.observe.reach_m)
         near = samples_around(coarse.abs().view(known.coarse.shape) < limit, grid, stride)
-        for part in reported(near.split(settings.chunk), STAGE, report):
-            values[part] = _fused_at(sample_positions(grid, part), known, settings)
+        values[near] = _fused_at(sample_positions(grid, near), known, settings, report)
     return values.view(grid.shape)
 
 
@@ -322,8 +318,8 @@ def _pockets(
 ) -> Float[Tensor, " M"]:
     """Return the distance to what lies straight behind the scans' surfaces of trunk and legs."""
     volume = pocket_volume(
-        torch.cat([observer.trusted_bind[observer.is_wide] for observer in observers]),
-        torch.cat([observer.trusted_normals[observer.is_wide] for observer in observers]),
+        torch.cat([observer.wide_bind for observer in observers]),
+        torch.cat([observer.wide_normals for observer in observers]),
         coarse,
         stride=max(1, settings.pocket_stride // settings.coarse_stride),
         max_distance_m=settings.pocket_m,
@@ -339,35 +335,41 @@ def _carve(
     template: SkinnedMesh,
     *,
     settings: FuseSettings,
+    report: Report,
 ) -> None:
     """Add the scans' word that samples are air: in their photos they lie outside the person."""
     volumes = known.volumes.flatten(1)
+    carved = Evidence(total=volumes[2], share=volumes[3], left=volumes[4])
     closest = known.body.closest_points(points, settings.observe.carve_reach_m)
     on_body = partial(interpolate_at, closest, template.faces)
     on_foot = on_body(template.weights[:, list(settings.foot_joints)]).sum(1)
     depth = settings.carve_depth_m * (1 - on_foot) + settings.foot_depth_m * on_foot
     may_go = smoothstep(volumes[0, samples] / depth, -1.0, -1 / 3)
-    carved = Evidence(total=volumes[2], share=volumes[3], left=volumes[4])
-    for observer in known.observers:
-        outside = observer.outside(points)
-        rows = affine_rows(template.weights, observer.scan.camera_from_bind)
-        # Far from the template there is nothing to agree with.
-        detour = (carried(points, on_body(rows)) - outside.posed).norm(dim=1) * closest.found
-        influence = (
-            smoothstep(outside.distance, *settings.carve_margin_m)
-            * (1 - smoothstep(detour, *settings.carve_detour_m))
-            * may_go
-            * (1 - outside.of_template)
-        )
-        distance = outside.distance.clamp(max=settings.observe.reach_m)
-        carved.add(distance, influence, torch.full_like(distance, observer.rating), samples)
+    some = torch.nonzero(may_go > 0)[:, 0]
+    for number, witness in enumerate(known.witnesses):
+        report(STAGE, number / len(known.witnesses))
+        rows = affine_rows(template.weights, witness.scan.camera_from_bind)
+        place = carried(points, on_body(rows))
+        for part in some.split(settings.chunk):
+            outside = witness.outside(points[part])
+            # Far from the template there is nothing to agree with.
+            detour = (place[part] - outside.posed).norm(dim=1) * closest.found[part]
+            influence = (
+                smoothstep(outside.distance, *settings.carve_margin_m)
+                * (1 - smoothstep(detour, *settings.carve_detour_m))
+                * may_go[part]
+                * (1 - outside.of_template)
+            )
+            distance = outside.distance.clamp(max=settings.observe.reach_m)
+            quality = torch.full_like(distance, witness.rating)
+            carved.add(distance, influence, quality, samples[part])
 
 
 def _attach(
     vertices: Float[Tensor, "V 3"],
     faces: Int[Tensor, "F 3"],
     *,
-    observers: Sequence[Observer],
+    witnesses: Witnesses,
     template: SkinnedMesh,
     settings: FuseSettings,
 ) -> SkinnedMesh:
@@ -375,10 +377,10 @@ def _attach(
     weights = torch.zeros(len(vertices), template.weights.shape[1], device=vertices.device)
     colours, share = torch.zeros_like(vertices), torch.zeros_like(vertices[:, 0])
     left = torch.ones_like(share)
-    for observer in observers:
-        seen, mesh = observer.observe(vertices), observer.scan.posed.mesh
+    for witness in witnesses:
+        seen, mesh = witness.observe(vertices), witness.scan.posed.mesh
         pull = seen.quality * seen.influence
-        weights[seen.at] += pull[:, None] * interpolate_at(seen.here, observer.faces, mesh.weights)
+        weights[seen.at] += pull[:, None] * interpolate_at(seen.here, witness.faces, mesh.weights)
         colours[seen.at] += pull[:, None] * interpolate_at(seen.there, mesh.faces, mesh.colours)
         share[seen.at] += pull
         left[seen.at] *= 1 - seen.influence

@@ -4,9 +4,8 @@ from backend.geometry.paper_fusion import TAU_M, paper_fused, vertex_regions
 
 
 def test_scans_near_a_point_are_averaged_and_elsewhere_the_template_counts() -> None:
-    scans = torch.tensor([[0.1, 0.1, 0.1], [0.3, 0.3, 0.3]])
-    is_near = torch.tensor([[True, True, False], [True, False, False]])
-    fused = paper_fused(scans, is_near, torch.tensor([9.0, 9.0, 9.0]))
+    total, count = torch.tensor([0.4, 0.1, 0.0]), torch.tensor([2.0, 1.0, 0.0])
+    fused = paper_fused(total, count, torch.tensor([9.0, 9.0, 9.0]))
     assert torch.allclose(fused, torch.tensor([0.2, 0.1, 9.0]))
 
 
