@@ -5,17 +5,13 @@ from typing import Any
 
 import torch
 import warp as wp
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from backend.geometry.warp_runtime import launch, start
-from backend.render.antialias_kernels import (
-    blend_pixels,
-    count_crossings,
-    find_visible,
-    spread_blend_gradients,
-)
+from backend.geometry.warp_runtime import start
+from backend.render.antialias_kernels import blend_pixels, spread_blend_gradients
+from backend.render.crossing_kernels import list_edges, write_crossings
 from backend.render.fragments import Cameras, Fragments, Layer, Topology
 from backend.render.interpolation_kernels import interpolate_values, spread_gradients
 from backend.render.warp_rasterizer import (
@@ -28,6 +24,9 @@ from backend.render.warp_rasterizer import (
     seen_arrays,
 )
 from backend.render.warp_views import Array, launch_views, per_view, shared
+
+LAST_KEY = 2**63 - 1
+"""Of no crossing."""
 
 
 def rasterize(
@@ -108,12 +107,13 @@ def _seen(vertices: Float[Tensor, "P V 3"], fragments: Fragments) -> list[Array]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Crossings:
-    """Where outlines pass between two pixels; see `antialias_kernels`."""
+    """Where outlines pass between two pixels; see `crossing_kernels`. All have 32 bits."""
 
-    records: Int[Tensor, "N 3"]
-    """View, edge, rank; 32 bits."""
-    pixels: Int[Tensor, "N 2"]
-    """The one of the two that comes first on its line, and 1 if it is the outer one; 32 bits."""
+    records: Int[Tensor, "P N 2"]
+    """Edge, rank; of each view only the first `count`, in the order of the pixels."""
+    pixels: Int[Tensor, "P N 2"]
+    """The one of the two that comes first on its line, and 1 if it is the outer one."""
+    count: Int[Tensor, " P"]
 
 
 class _Antialias(torch.autograd.Function):
@@ -127,8 +127,8 @@ class _Antialias(torch.autograd.Function):
         ctx.fragments, ctx.crossings = fragments, crossings
         blended = colours.clone()
         inputs = [*_outline(vertices, fragments), *_listed(crossings)]
-        inputs += [_array(tensor) for tensor in (values, colours, blended)]
-        launch(blend_pixels, len(crossings.records), inputs, vertices.device)
+        inputs += [per_view(tensor, wp.float32) for tensor in (values, colours, blended)]
+        launch_views(blend_pixels, crossings.records.shape[:2], inputs, vertices.device)
         return blended
 
     @staticmethod
@@ -143,72 +143,89 @@ class _Antialias(torch.autograd.Function):
         vertex_gradient = torch.zeros_like(vertices, memory_format=torch.contiguous_format)
         inputs = [*_outline(vertices, ctx.fragments), *_listed(ctx.crossings)]
         passed = (values, image, arriving, value_gradient, image_gradient)
-        inputs += [*(_array(tensor) for tensor in passed), _array(vertex_gradient, wp.vec3)]
-        launch(spread_blend_gradients, len(ctx.crossings.records), inputs, vertices.device)
+        inputs += [*(per_view(tensor, wp.float32) for tensor in passed)]
+        inputs.append(per_view(vertex_gradient, wp.vec3))
+        launch_views(
+            spread_blend_gradients, ctx.crossings.records.shape[:2], inputs, vertices.device
+        )
         return vertex_gradient, value_gradient, image_gradient, None
 
 
 def _crossings(fragments: Fragments) -> _Crossings:
     """Return the visible crossings of outlines with lines of pixel centres, one a pixel pair."""
     start()
-    vertices = plain(fragments.vertices)
-    device = vertices.device
-    records = _all_crossings(fragments, vertices)
-    pixels = torch.empty((len(records), 2), dtype=torch.int32, device=device)
-    keys = torch.empty(len(records), dtype=torch.int64, device=device)
-    settings = fragments.settings
-    sign = -1.0 if fragments.layer == "farthest" else 1.0
-    inputs = [*_outline(vertices, fragments), _array(fragments.depth), sign]
-    inputs += [settings.behind_m, settings.gap_m, _array(records, wp.vec3i)]
-    inputs += [_array(pixels, wp.vec2i), _array(keys, wp.int64)]
-    launch(find_visible, len(records), inputs, device)
-    visible = (pixels[:, 0] >= 0).nonzero()[:, 0]
-    order = keys[visible].argsort(stable=True)
-    pair = keys[visible][order] >> 32
+    vertices, depth = plain(fragments.vertices), fragments.depth
+    limits = _limits(fragments)
+    listed, totals = _seen_edges(vertices, fragments, limits)
+    edge_count, count = totals.amax(0).tolist() if len(totals) else (0, 0)
+    size = (len(vertices), count)
+    records, pixels = torch.empty((2, *size, 2), dtype=torch.int32, device=depth.device)
+    keys = torch.full(size, LAST_KEY, dtype=torch.int64, device=depth.device)
+    inputs = [*_outline(vertices, fragments), per_view(depth, wp.float32), *limits]
+    inputs += [per_view(listed, wp.vec2i), per_view(totals, wp.vec2i)]
+    inputs += [per_view(records, wp.vec2i), per_view(pixels, wp.vec2i), per_view(keys, wp.int64)]
+    launch_views(write_crossings, (len(vertices), edge_count), inputs, depth.device)
+    keys, order = keys.sort(dim=1, stable=True)
+    pair = keys >> 32
     is_first = torch.ones_like(pair, dtype=torch.bool)
-    is_first[1:] = pair[1:] != pair[:-1]
-    is_blended = keys[visible][order] & 1 == 0
-    kept = visible[order[is_first & is_blended]]
-    return _Crossings(records=records[kept], pixels=pixels[kept])
+    is_first[:, 1:] = pair[:, 1:] != pair[:, :-1]
+    is_blended = keys & 1 == 0  # the last key's bit is 1
+    return _chosen(records, pixels, order, is_first & is_blended)
 
 
-def _all_crossings(fragments: Fragments, vertices: Float[Tensor, "P V 3"]) -> Int[Tensor, "N 3"]:
-    """Return records of the crossings of all edges of the outline, hidden ones among them."""
-    topology, cameras = fragments.topology, fragments.cameras
-    device = vertices.device
+def _chosen(
+    records: Int[Tensor, "P N 2"],
+    pixels: Int[Tensor, "P N 2"],
+    order: Int[Tensor, "P N"],
+    is_kept: Bool[Tensor, "P N"],
+) -> _Crossings:
+    """Return the crossings that are kept, told in the given order, each view's from its start."""
+    count = is_kept.sum(1)
+    longest = int(count.max()) if len(count) else 0
+    view, place = is_kept.nonzero(as_tuple=True)
+    rank = torch.arange(len(view), device=view.device) - (count.cumsum(0) - count)[view]
+    slot = order[view, place]
+    lists = records.new_zeros((2, len(count), longest, 2))
+    lists[0, view, rank], lists[1, view, rank] = records[view, slot], pixels[view, slot]
+    return _Crossings(records=lists[0], pixels=lists[1], count=count.to(torch.int32))
+
+
+def _seen_edges(
+    vertices: Float[Tensor, "P V 3"], fragments: Fragments, limits: tuple[float, float, float]
+) -> tuple[Int[Tensor, "P E 2"], Int[Tensor, "P 2"]]:
+    """Return the edges of the outline that have visible crossings; see `list_edges`."""
+    topology, depth = fragments.topology, fragments.depth
+    device = depth.device
     size = (len(vertices), len(topology.edges))
-    counts = torch.zeros(size, dtype=torch.int32, device=device)
-    inputs = [
-        per_view(vertices, wp.vec3),
-        shared(topology.edges, wp.int32),
-        shared(topology.opposite, wp.int32),
-        per_view(plain(cameras.intrinsics).to(device), wp.mat33),
-        NEAR_M,
-        cameras.height,
-        cameras.width,
-        per_view(counts, wp.int32),
-    ]
-    launch_views(count_crossings, size, inputs, device)
-    view, edge = counts.nonzero(as_tuple=True)
-    count = counts[view, edge].long()
-    candidate = torch.arange(len(count), device=device).repeat_interleave(count)
-    rank = torch.arange(len(candidate), device=device) - (count.cumsum(0) - count)[candidate]
-    return torch.stack([view[candidate], edge[candidate], rank], 1).to(torch.int32)
+    listed = torch.empty((*size, 2), dtype=torch.int32, device=device)
+    totals = torch.zeros((len(vertices), 2), dtype=torch.int32, device=device)
+    corners, edges, cameras = _outline(vertices, fragments)
+    inputs = [corners, edges, shared(topology.opposite, wp.int32), cameras]
+    inputs += [per_view(depth, wp.float32), NEAR_M, *limits]
+    inputs += [per_view(listed, wp.vec2i), per_view(totals, wp.vec2i)]
+    launch_views(list_edges, size, inputs, device)
+    return listed, totals
 
 
-def _outline(vertices: Float[Tensor, "P V 3"], fragments: Fragments) -> list[wp.array]:
+def _limits(fragments: Fragments) -> tuple[float, float, float]:
+    """Return the sign of ordered depths, and how far outlines lie before and behind surfaces."""
+    sign = -1.0 if fragments.layer == "farthest" else 1.0
+    return sign, fragments.settings.behind_m, fragments.settings.gap_m
+
+
+def _outline(vertices: Float[Tensor, "P V 3"], fragments: Fragments) -> list[Array]:
     """Return the kernels' first arguments: vertices, edges, cameras."""
     intrinsics = plain(fragments.cameras.intrinsics).to(vertices.device)
     return [
-        _array(plain(vertices), wp.vec3),
-        _array(fragments.topology.edges, wp.int32),
-        _array(intrinsics, wp.mat33),
+        per_view(plain(vertices), wp.vec3),
+        shared(fragments.topology.edges, wp.int32),
+        per_view(intrinsics, wp.mat33),
     ]
 
 
-def _listed(crossings: _Crossings) -> list[wp.array]:
-    return [_array(crossings.records, wp.vec3i), _array(crossings.pixels, wp.vec2i)]
-
-
-def _array(tensor: Tensor, kind: Any = wp.float32) -> wp.array:
-    return wp.from_torch(tensor, dtype=kind, requires_grad=False)
+def _listed(crossings: _Crossings) -> list[Array]:
+    return [
+        per_view(crossings.records, wp.vec2i),
+        per_view(crossings.pixels, wp.vec2i),
+        per_view(crossings.count, wp.int32),
+    ]
