@@ -13,7 +13,6 @@ from torch import Tensor
 
 from backend.geometry.blending import smoothstep
 from backend.geometry.body_parts import EYES, HEAD, part_of_vertices, used_vertices
-from backend.geometry.nearest import nearest_vertices
 from backend.geometry.normals import vertex_normals
 from backend.geometry.scene import BodySamples
 from backend.geometry.skin_transfer import nearest_weights
@@ -29,20 +28,22 @@ class ClothWeightRules:
 
     neighbours: int = 8
     """Points of the skin that are blended where cloth lies close to it."""
-    normal_scale_m: float = 0.05
+    normal_scale_m: float = 0.02
     """Distance that counts as much as 60° between normals: the palm on a hip is far from the hip.
     """
     loose_m: tuple[float, float] = (0.015, 0.04)
     """From the skin: cloth nearer than the first is tight, beyond the second loose."""
-    power: float = 6.0
+    power: float = 12.0
     """Of the inverse distance in the mean that loose cloth takes."""
     skirt_share: float = 0.3
     """Of a square metre of the skirt, against one of skin."""
     cell_m: float = 0.02
     """What loose cloth takes its mean of is gathered in cells of this size."""
     worn_m: tuple[float, float] = (0.03, 0.06)
-    """The skirt counts at heights where something is worn this close to its middle, before or
-    behind: trousers are open there."""
+    """The skirt counts at heights where something is worn this close to the ways that lead outwards
+    from its middle, before or behind: trousers are open there."""
+    flare_m: float = 0.3
+    """Length of these ways: so far a worn skirt may stand out from the rigged one."""
     row_m: float = 0.04
     """Height of the skirt's rows."""
     chunk: int = 4_000
@@ -170,10 +171,11 @@ def worn_share(
     used = used_vertices(dummy.skirt_faces, len(dummy.bind_height))
     height, weights = dummy.bind_height, dummy.body.weights
     row = ((height[used].amax() - height) / rules.row_m).floor().long().clamp(min=0)
-    distance = nearest_vertices(dummy.body.vertices[used], points, 1, rules.worn_m[1]).distance
-    near = torch.zeros_like(height)
-    near[used] = 1 - smoothstep(distance[:, 0].clamp(max=rules.worn_m[1]), *rules.worn_m)
     middle = used & _is_between_legs(weights)
+    outwards = vertex_normals(dummy.body.vertices, dummy.skirt_faces)[middle]
+    near = torch.zeros_like(height)
+    distance = _distance_to_rays(points, dummy.body.vertices[middle], outwards, rules)
+    near[middle] = 1 - smoothstep(distance, *rules.worn_m)
     rows = int(row[used].amax()) + 1
     is_front = _is_front(dummy, used)
     sides = [_row_means(near, row, middle & side, rows) for side in (is_front, ~is_front)]
@@ -184,6 +186,22 @@ def worn_share(
     worn = worn.nan_to_num(1.0)[said]
     worn = torch.nn.functional.max_pool1d(worn[None], 3, stride=1, padding=1)[0]  # pleats, slits
     return worn.cummin(0).values[row.clamp(max=rows - 1)]
+
+
+def _distance_to_rays(
+    points: Float[Tensor, "N 3"],
+    starts: Float[Tensor, "R 3"],
+    directions: Float[Tensor, "R 3"],
+    rules: ClothWeightRules,
+) -> Float[Tensor, " R"]:
+    """Return how close any of the points lies to each ray, which ends after `flare_m`."""
+    closest = []
+    for some in points.split(rules.chunk):
+        along = directions @ some.T - (directions * starts).sum(1, keepdim=True)  # (R, N)
+        foot = along.clamp(min=0, max=rules.flare_m)
+        squared = torch.cdist(starts, some).square() - foot * (2 * along - foot)
+        closest.append(squared.amin(1))
+    return torch.stack(closest).amin(0).clamp(min=0).sqrt()
 
 
 def _is_between_legs(weights: Float[Tensor, "V J"]) -> Bool[Tensor, " V"]:

@@ -38,11 +38,11 @@ def dummy(body: Anny55) -> Dummy:
     return Dummy(body=mesh, skirt_faces=body.skirt_faces, bind_height=vertices[:, 1])
 
 
-def skirt_of(dummy: Dummy) -> tuple[Tensor, Tensor]:
-    """Points and normals of a skirt worn a little outside the rigged one, with the skin."""
+def skirt_of(dummy: Dummy, distance_m: float = 0.01) -> tuple[Tensor, Tensor]:
+    """Points and normals of a skirt worn outside the rigged one, with the skin."""
     normals = vertex_normals(dummy.body.vertices, dummy.skirt_faces)
     used = torch.unique(dummy.skirt_faces)
-    points = dummy.body.vertices[used] + 0.01 * normals[used]
+    points = dummy.body.vertices[used] + distance_m * normals[used]
     skin = torch.unique(dummy.body.faces)
     skin_normals = vertex_normals(dummy.body.vertices, dummy.body.faces)
     return (
@@ -85,14 +85,23 @@ def test_without_a_rigged_skirt_cloth_takes_the_bodys_weights(dummy: Dummy) -> N
     assert torch.allclose(weights.sum(1), torch.ones(1), atol=1e-4)
 
 
-def test_a_skirt_is_worn_down_to_its_hem(dummy: Dummy) -> None:
-    points, _ = skirt_of(dummy)
+@pytest.mark.parametrize("distance_m", [0.01, 0.15])
+def test_a_skirt_is_worn_down_to_its_hem(dummy: Dummy, distance_m: float) -> None:
+    points, _ = skirt_of(dummy, distance_m)
     hem = 0.5 * (dummy.bind_height.amin() + points[:, 1].amax()) - 0.3
     skirt = torch.unique(dummy.skirt_faces)
     worn = worn_share(points[points[:, 1] > hem], dummy, RULES)[skirt]
     height = dummy.bind_height[skirt]
     assert worn[height > hem + 0.1].min() > 0.9
     assert worn[height < hem - 0.25].max() < 0.1
+
+
+def test_trousers_are_no_skirt(dummy: Dummy) -> None:
+    skin = dummy.body.vertices[torch.unique(dummy.body.faces)]
+    skirt = torch.unique(dummy.skirt_faces)
+    worn = worn_share(skin, dummy, RULES)[skirt]
+    height = dummy.bind_height[skirt]
+    assert worn[height < height.amax() - 0.5].max() < 0.1
 
 
 def test_areas_sum_to_the_surfaces() -> None:
