@@ -90,11 +90,14 @@ class Observer:
         self.rating = rating
         self.rules = rules
         self.quality = _quality(scan, rules)
-        trusted = (scan.confidence > 0) & (_of_template(scan, rules) < 0.5)
-        found = scan.bind_vertices[trusted]
+        self.of_template = mesh.weights[:, list(rules.template_joints)].sum(1)
+        """Share of bones that stay the template's."""
+        self.is_trusted = (scan.confidence > 0) & (self.of_template < 0.5)
+        found = scan.bind_vertices[self.is_trusted]
         self.corners = torch.stack([found.amin(0), found.amax(0)]) if len(found) else found
         """Of the box around what is trusted in the bind pose; none if nothing is."""
-        wide = torch.nonzero(trusted & (mesh.weights[:, list(rules.arm_joints)].sum(1) < 0.5))[:, 0]
+        on_arm = mesh.weights[:, list(rules.arm_joints)].sum(1)
+        wide = torch.nonzero(self.is_trusted & (on_arm < 0.5))[:, 0]
         self.wide_bind = scan.bind_vertices[wide]
         """Trusted vertices of trunk, legs and head, bind pose."""
         # n' = B^-T n for v' = B v, so the normal in the bind pose is Bᵀ n'.
@@ -112,18 +115,17 @@ class Witness:
     def __init__(self, observer: Observer) -> None:
         scan, rules = observer.scan, observer.rules
         mesh = scan.posed.mesh
-        of_template = _of_template(scan, rules)
-        trusted = (scan.confidence > 0) & (of_template < 0.5)
         self.scan = scan
         self.rating = observer.rating
         self._rules = rules
-        self.faces = mesh.faces[trusted[mesh.faces].all(1)]
+        self.faces = mesh.faces[observer.is_trusted[mesh.faces].all(1)]
         """Those that are trusted in the bind pose."""
         self._surface = SurfaceQuery(mesh.vertices, mesh.faces)
         self._canonical = SurfaceQuery(scan.bind_vertices, self.faces)
         normals = vertex_normals(mesh.vertices, mesh.faces)
         rows = affine_rows(mesh.weights, scan.camera_from_bind)
-        self._of_bind = torch.cat([rows, of_template[:, None], observer.quality[:, None]], 1)
+        shares = torch.stack([observer.of_template, observer.quality], 1)
+        self._of_bind = torch.cat([rows, shares], 1)
         front = scan.posed.is_front[:, None]
         self._of_surface = torch.cat(
             [mesh.vertices, normals, scan.bind_vertices, scan.confidence[:, None], front], 1
@@ -220,11 +222,6 @@ def _found(closest: ClosestPoints) -> tuple[Int[Tensor, " M"], ClosestPoints]:
     at = torch.nonzero(closest.found)[:, 0]
     parts = (closest.distance[at], closest.face[at], closest.barycentric[at])
     return at, ClosestPoints(distance=parts[0], face=parts[1], barycentric=parts[2])
-
-
-def _of_template(scan: Scan, rules: ObserverRules) -> Float[Tensor, " V"]:
-    """Return the share of bones that stay the template's."""
-    return scan.posed.mesh.weights[:, list(rules.template_joints)].sum(1)
 
 
 def _quality(scan: Scan, rules: ObserverRules) -> Float[Tensor, " V"]:
