@@ -1,6 +1,7 @@
 """One colour per vertex from what several photos show there: matched, chosen, blended, filled."""
 
 import warnings
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -19,36 +20,69 @@ def averaging(faces: Int[Tensor, "F 3"], vertex_count: int) -> Float[Tensor, "V 
         return neighbour_mean(faces, vertex_count).to_sparse_csr()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GainRules:
+    """What is known of photos' exposures beforehand; natural logarithms, standard deviations."""
+
+    fewest: int = 50
+    """Vertices that two photos must share to be compared."""
+    grey: float = 0.25
+    """By how much photos of one person differ in brightness …"""
+    tint: float = 0.08
+    """… and in white balance."""
+    grey_doubt: float = 0.1
+    """How far the brightness of one surface differs between photos for other reasons: its light."""
+    tint_doubt: float = 0.07
+    good_overlap: float = 0.04
+    """Share of the vertices. Smaller overlaps are seams that both photos see at a slant: the square
+    of the doubt grows as they shrink."""
+
+
 def exposure_gains(
-    colours: Float[Tensor, "P V 3"], is_seen: Bool[Tensor, "P V"], fewest: int
+    colours: Float[Tensor, "P V 3"], is_seen: Bool[Tensor, "P V"], rules: GainRules
 ) -> Float[Tensor, "P 3"]:
     """Return the factors per photo and channel that make photos agree where they overlap.
 
-        g = argmin_g Σ_ab n_ab (g_a - g_b - median_v(log c_bv - log c_av))²,  Σ g = 0
+        g = argmin_g Σ_ab (g_a - g_b - median_v(log c_bv - log c_av))² / doubt_ab² + Σ_a (g_a / σ)²
 
-    Medians of each pair: a quarter of mismatched vertices hardly moves them. Photos that no chain
-    of overlaps joins are not compared; no photo is the standard.
+    for the mean of the channels and for what each differs from it. Medians of each pair: a quarter
+    of mismatched vertices hardly moves them. Photos that share little keep their colours.
 
     Args:
         colours: sRGB.
         is_seen: Where each photo shows the vertex.
-        fewest: Fewest shared vertices from which a pair is compared.
+        rules: See there.
     """
     logs = colours.clamp(min=DARKEST).log()
-    count = len(colours)
-    laplacian = torch.zeros(count, count, device=colours.device)
-    flow = torch.zeros(count, 3, device=colours.device)
+    grey = logs.mean(2, keepdim=True)
+    brightness = _gains(grey, is_seen, rules, prior=rules.grey, doubt=rules.grey_doubt)
+    tint = _gains(logs - grey, is_seen, rules, prior=rules.tint, doubt=rules.tint_doubt)
+    return (brightness + tint).exp()
+
+
+def _gains(
+    logs: Float[Tensor, "P V C"],
+    is_seen: Bool[Tensor, "P V"],
+    rules: GainRules,
+    *,
+    prior: float,
+    doubt: float,
+) -> Float[Tensor, "P C"]:
+    count, vertices = is_seen.shape
+    system = torch.eye(count, device=logs.device) / prior**2
+    flow = logs.new_zeros(count, logs.shape[2])
     for a, b in torch.combinations(torch.arange(count)).tolist():
         shared = is_seen[a] & is_seen[b]
         number = int(shared.sum())
-        if number < fewest:
+        if number < rules.fewest:
             continue
-        difference = number * (logs[b, shared] - logs[a, shared]).median(0).values
+        precision = 1 / doubt**2 / (1 + rules.good_overlap * vertices / number)
+        difference = precision * (logs[b, shared] - logs[a, shared]).median(0).values
         flow[a] += difference
         flow[b] -= difference
-        laplacian[[a, b], [a, b]] += number
-        laplacian[[a, b], [b, a]] -= number
-    return (torch.linalg.pinv(laplacian, hermitian=True) @ flow).exp()
+        system[[a, b], [a, b]] += precision
+        system[[a, b], [b, a]] -= precision
+    return torch.linalg.solve(system, flow)
 
 
 def standing(scores: Float[Tensor, "P V"], region: Int[Tensor, " V"]) -> Float[Tensor, "P V"]:

@@ -1,7 +1,7 @@
 """Photos -> one colour per vertex: each region from the photo that shows it best."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 from jaxtyping import Bool, Float
@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, grid_sample, max_pool2d
 
 from backend.geometry import colour_blend, colour_regions
+from backend.geometry.colour_blend import GainRules
 from backend.geometry.colour_sampling import fit_vertex_colours
 from backend.geometry.normals import vertex_normals
 from backend.geometry.skinning import pose
@@ -46,8 +47,7 @@ class TextureSettings:
     """The same of vertices that the photo does not show: their guess is another surface's."""
     fit_rounds: int = 20
     """Steps towards the vertex colours that reproduce the photo best."""
-    fewest_shared: int = 50
-    """Vertices that two photos must share for their exposures to be compared."""
+    exposure: GainRules = field(default_factory=GainRules)
     max_gain: float = 1.6
     """Most that exposure matching brightens or darkens a photo."""
     score_rounds: int = 60
@@ -101,7 +101,7 @@ def texture(
     ]
     colours = torch.stack([sighting.colours for sighting in sightings])
     scores = torch.stack([sighting.score for sighting in sightings])
-    gains = colour_blend.exposure_gains(colours, scores > 0, settings.fewest_shared)
+    gains = colour_blend.exposure_gains(colours, scores > 0, settings.exposure)
     gains = gains.clamp(1 / settings.max_gain, settings.max_gain)
     colours = (colours * gains[:, None]).clamp(0, 1)
     normals = vertex_normals(surface.vertices, surface.faces)

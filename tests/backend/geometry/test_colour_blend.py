@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from backend.geometry import colour_blend
+from backend.geometry.colour_blend import GainRules
 
 SIDE = 24
 
@@ -29,7 +30,7 @@ def test_planted_gain_is_found_despite_a_quarter_of_mismatches() -> None:
     truth = 0.2 + 0.4 * torch.rand(400, 3)
     photos = torch.stack([truth, truth * torch.tensor([1.3, 1.2, 1.1])])
     photos[1, :50], photos[1, 50:100] = 0.9, 0.1
-    gains = colour_blend.exposure_gains(photos, torch.ones(2, 400, dtype=torch.bool), 50)
+    gains = colour_blend.exposure_gains(photos, torch.ones(2, 400, dtype=torch.bool), GainRules())
     torch.testing.assert_close(
         gains[0] / gains[1], torch.tensor([1.3, 1.2, 1.1]), rtol=0.05, atol=0
     )
@@ -39,15 +40,25 @@ def test_chain_of_three_photos_is_matched() -> None:
     photos = torch.full((3, 200, 3), 0.4) * torch.tensor([1.0, 1.5, 0.75])[:, None, None]
     is_seen = torch.zeros(3, 200, dtype=torch.bool)
     is_seen[0, :120], is_seen[1, 60:180], is_seen[2, 120:] = True, True, True
-    matched = photos[:, 0] * colour_blend.exposure_gains(photos, is_seen, 50)
-    torch.testing.assert_close(matched, matched[:1].expand(3, 3))
+    sure = GainRules(grey=2.5)
+    matched = photos[:, 0] * colour_blend.exposure_gains(photos, is_seen, sure)
+    torch.testing.assert_close(matched, matched[:1].expand(3, 3), rtol=0.01, atol=0)
+
+
+def test_a_narrow_overlap_hardly_tints_a_photo() -> None:
+    photos = torch.full((2, 4000, 3), 0.4)
+    photos[1] *= torch.tensor([0.7, 1.0, 1.4])
+    is_seen = torch.zeros(2, 4000, dtype=torch.bool)
+    is_seen[0, :2040], is_seen[1, 1980:] = True, True
+    gains = colour_blend.exposure_gains(photos, is_seen, GainRules())
+    torch.testing.assert_close(gains, torch.ones(2, 3), rtol=0.1, atol=0)
 
 
 def test_photos_that_share_too_little_keep_their_exposure() -> None:
     photos = torch.stack([torch.full((100, 3), 0.2), torch.full((100, 3), 0.6)])
     is_seen = torch.zeros(2, 100, dtype=torch.bool)
     is_seen[0, :60], is_seen[1, 40:] = True, True
-    assert torch.equal(colour_blend.exposure_gains(photos, is_seen, 50), torch.ones(2, 3))
+    assert torch.equal(colour_blend.exposure_gains(photos, is_seen, GainRules()), torch.ones(2, 3))
 
 
 def test_standing_compares_photos_over_whole_regions() -> None:
