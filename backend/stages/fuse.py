@@ -90,8 +90,8 @@ class FuseSettings:
     """Influence from which the scans give a vertex its colour."""
     chunk: int = 200_000
     """Points per query; bounds the memory."""
-    most_vertices: int = 1_000_000
-    """Up to so many, the search trees of all scans are held at once (0.4 GB)."""
+    most_vertices: int = 2_000_000
+    """Up to so many, the search trees of all scans are held at once (0.8 GB)."""
     arm_offset_m: tuple[float, float] = (0.035, 0.06)
     """What follows shoulders and elbows fades between these distances from the template: no sleeve
     is as wide, but a strip of the trunk taken for the arm beside it is."""
