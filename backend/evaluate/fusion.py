@@ -40,7 +40,7 @@ ROWS = tuple(RECIPES)
 QUICK_ROWS = ("pipeline", "nearest_vertex", "true_weights", "pose_noise_before", "pose_noise")
 PHOTO_COUNTS = (1, 2, 4, 8)
 """Of photos whose true maps are given."""
-PREDICTED_PHOTO_COUNTS = (1, 4)
+PREDICTED_PHOTO_COUNTS = (1, 2, 4, 8)
 """Of photos that go through the whole pipeline; the quick run leaves them out."""
 METRICS = ("p2s_cm", "p2s_back_cm", "chamfer_cm", "normal_error")
 

@@ -12,9 +12,9 @@ STEPS = 40
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Focus:
-    """Distances r from the centre become r + (times − 1) r exp(−(r / radius)²).
+    """Distances r from the centre become r + (times − 1) r / (1 + (r / radius)²).
 
-    One to one for `times` below 3.2: the derivative is least at r = 1.22 radius.
+    One to one for `times` below 9: the derivative is least at r = √3 radius, 1 − (times − 1) / 8.
     """
 
     centre: Float[Tensor, " 3"]
@@ -47,4 +47,4 @@ def restored(points: Float[Tensor, "N 3"], focus: Focus) -> Float[Tensor, "N 3"]
 
 
 def _factor(distance: Float[Tensor, "N 1"], focus: Focus) -> Float[Tensor, "N 1"]:
-    return 1 + (focus.times - 1) * torch.exp(-((distance / focus.radius_m) ** 2))
+    return 1 + (focus.times - 1) / (1 + (distance / focus.radius_m) ** 2)

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from backend.geometry.affine_rows import affine_rows, carried
 from backend.geometry.blending import smoothstep
+from backend.geometry.body_parts import FACE_JOINTS
 from backend.geometry.closed_parts import ClosedParts, mean_distances
 from backend.geometry.evidence import Evidence, no_evidence
 from backend.geometry.focus import focus_on, magnified, restored
@@ -80,10 +81,10 @@ class FuseSettings:
     face_budget: int = 50_000
     max_edge: float = 3.3
     """In units of √(area / faces); an even mesh has 1.5."""
-    head_joint: int = 15
-    head_radius_m: float = 0.13
-    head_times: float = 2.8
-    """Edges there are this many times shorter: people look at faces first."""
+    face_joints: tuple[int, ...] = FACE_JOINTS
+    face_radius_m: float = 0.08
+    face_times: float = 5.0
+    """Edges in the middle of the face are this many times shorter: people look at faces first."""
     weight_smoothing: int = 10
     """Rounds of averaging bone weights with the neighbours on the final surface."""
     least_share: float = 0.05
@@ -160,8 +161,10 @@ def _simplified(
     *,
     report: Report,
 ) -> tuple[Float[Tensor, "W 3"], Int[Tensor, "G 3"]]:
-    on_head = template.vertices[template.weights[:, settings.head_joint] > 0.5]
-    focus = focus_on(on_head, settings.head_radius_m, settings.head_times)
+    used = template.faces.flatten()
+    is_face = template.weights[used][:, list(settings.face_joints)].sum(1) > 0.5
+    face = template.vertices[used[is_face]]
+    focus = focus_on(face, settings.face_radius_m, settings.face_times)
     vertices, faces = reparametrised(
         magnified(vertices, focus),
         faces,

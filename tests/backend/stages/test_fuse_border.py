@@ -16,7 +16,7 @@ from backend.stages.fuse import PAPER, FuseSettings, fuse
 from backend.types import PosedSurface, SkinnedMesh
 
 RADIUS_M, OFFSET_M = 0.15, 0.01
-FINE = {"voxel_m": 0.005, "face_budget": 20_000, "head_joint": 0, "head_times": 1.0}
+FINE = {"voxel_m": 0.005, "face_budget": 20_000, "face_joints": (0,), "face_times": 1.0}
 BLENDED, SMOOTH = FuseSettings(**FINE), CanonicalizeSettings(fade_m=0.03)
 HARD = replace(BLENDED, observe=ObserverRules(fade_start=0.99, detour_m=(0.04, 0.0401)))
 AT_ONCE = CanonicalizeSettings(fade_m=1e-4)
