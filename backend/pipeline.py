@@ -5,24 +5,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
-from torch import Tensor
+from jaxtyping import UInt8
 
 from backend.body.kinematics import bones_of
 from backend.body.model import BodyModel
-from backend.consolidation import consolidate
 from backend.files.png import eight_bits
 from backend.geometry.cloth_weights import Dummy
-from backend.geometry.skinning import pose
 from backend.progress import Stopwatch
 from backend.record import PhotoRecord, judged
+from backend.rounds import surfaced
 from backend.settings import Settings
 from backend.silhouette import silhouette_iou
 from backend.stages.fit_body import fit_body
 from backend.stages.landmarks import LandmarkDetector
-from backend.stages.predict_maps import predict_maps
-from backend.stages.reconstruct import reconstruct
-from backend.stages.refine import Evidence, refine
 from backend.stages.rig import Names, Rigged, rig
 from backend.stages.texture import texture
 from backend.types import BodyFit, Landmarks, Poses, SkinnedMesh, View
@@ -75,18 +70,8 @@ def make_avatar(
     with watch.stage("fit_body") as report:
         fit = fit_body(views, body, settings.fit_body, report=report)
     views = [replace(v, camera=camera) for v, camera in zip(views, fit.cameras, strict=True)]
-    poses = _poses(fit, body)
-    dummy = _dummy(fit, body)
-    evidence = _evidence(views, dummy.body, bones_of(poses), settings, watch=watch)
-    found = consolidate([one.surface for one in evidence], poses, dummy, settings, watch=watch)
-    surface, poses = found.mesh, found.poses
-    if settings.is_refined:
-        with watch.stage("refine") as report:
-            refined = refine(surface, evidence, poses, settings.refine, report=report)
-        surface, poses = refined.mesh, refined.poses
-        views = [
-            replace(v, camera=camera) for v, camera in zip(views, refined.cameras, strict=True)
-        ]
+    found = surfaced(views, _poses(fit, body), _dummy(fit, body), settings, watch=watch)
+    surface, poses, views = found.mesh, found.poses, found.views
     fit = _refitted(fit, poses, views)
     with watch.stage("texture"):
         colours = texture(surface, views, bones_of(poses), settings.texture)
@@ -95,30 +80,6 @@ def make_avatar(
         rigged = rig(replace(surface, colours=colours), fit, body, settings.rig, names=names)
     masks = tuple(eight_bits(view.mask) for view in views)
     return _result(rigged, fit, seen, masks, watch=watch)
-
-
-def _evidence(
-    views: Sequence[View],
-    template: SkinnedMesh,
-    bones: Float[Tensor, "P J 4 4"],
-    settings: Settings,
-    *,
-    watch: Stopwatch,
-) -> list[Evidence]:
-    """What each photo says about the person's front and back, and the surface between them."""
-    maps = [
-        predict_maps(view, _posed(template, bones[index]), settings.predict_maps)
-        for index, view in enumerate(watch.each("predict_maps", views))
-    ]
-    found = []
-    for index, one in enumerate(watch.each("reconstruct", maps)):
-        camera = views[index].camera
-        size = (camera.width, camera.height)
-        surface = reconstruct(one, settings.reconstruct, photo_size=size)
-        # The surface has its weights now; at 1024 x 1024 those of the maps take 0.1 GB.
-        slim = replace(one, weights=one.weights.new_zeros(*one.weights.shape[:2], 0))
-        found.append(Evidence(maps=slim, surface=surface, camera=camera))
-    return found
 
 
 def _poses(fit: BodyFit, body: BodyModel) -> Poses:
@@ -173,10 +134,6 @@ def _dummy(fit: BodyFit, body: BodyModel) -> Dummy:
         skirt_faces=body.skirt_faces,
         bind_height=vertices[:, 1],
     )
-
-
-def _posed(template: SkinnedMesh, bones: Float[Tensor, "J 4 4"]) -> SkinnedMesh:
-    return replace(template, vertices=pose(template.vertices, template.weights, bones))
 
 
 def _names(name: str, views: Sequence[View]) -> Names:

@@ -32,6 +32,7 @@ QUALITIES: dict[Quality, dict[str, Any]] = {
     },
     "standard": {},
     "high": {
+        "rough_rounds": 2,
         "fit_body.outline_steps": 100,
         "predict_maps.resolution": 640,
         "fuse.voxel_m": 0.004,
@@ -40,6 +41,7 @@ QUALITIES: dict[Quality, dict[str, Any]] = {
 }
 """What differs from the stages' own defaults, which are `standard`."""
 COARSE = FuseSettings(voxel_m=0.01, face_budget=20_000)
+ROUGH = RefineSettings(fine_steps=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +55,7 @@ class Settings:
     reconstruct: ReconstructSettings = field(default_factory=ReconstructSettings)
     canonicalize: CanonicalizeSettings = field(default_factory=CanonicalizeSettings)
     coarse_fuse: FuseSettings = COARSE
-    """Of the surface that is laid onto each photo, and then made anew."""
+    """Of surfaces that correct the poses, and are then made anew."""
     fuse: FuseSettings = field(default_factory=FuseSettings)
     is_weighed: bool = True
     """The surface takes its weights anew in the bind pose."""
@@ -65,6 +67,10 @@ class Settings:
     register: RegisterSettings = field(default_factory=RegisterSettings)
     is_refined: bool = True
     """Surface and poses are fitted to the photos by differentiable rendering."""
+    rough_rounds: int = 1
+    """Rounds on a coarse surface before, for the poses of several photos: without them the head of
+    the sample photos has a step of 2 cm (mean IoU 0.950; 0.956 with one round, 0.959 with two)."""
+    rough_refine: RefineSettings = ROUGH
     refine: RefineSettings = field(default_factory=RefineSettings)
     texture: TextureSettings = field(default_factory=TextureSettings)
     rig: RigSettings = field(default_factory=RigSettings)

@@ -35,6 +35,7 @@ STAGE_WORDS = {
     "landmarks": "Finding the person",
     "segment": "Cutting the person out",
     "fit_body": "Fitting the body",
+    "align": "Making the photos agree",
     "predict_maps": "Estimating the surface",
     "reconstruct": "Building the surface",
     "register": "Comparing the photos",

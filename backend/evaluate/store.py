@@ -22,7 +22,14 @@ PIPELINE_SOURCES = (
     *(f"evaluate/{name}.py" for name in EVALUATED),
 )
 """Of what makes canonical surfaces of scans."""
-PHOTO_PIPELINE_SOURCES = (*PIPELINE_SOURCES, "pipeline.py", "photos.py", "pictures.py", "views.py")
+PHOTO_PIPELINE_SOURCES = (
+    *PIPELINE_SOURCES,
+    "pipeline.py",
+    "rounds.py",
+    "photos.py",
+    "pictures.py",
+    "views.py",
+)
 METRIC_SOURCES = ("evaluate/protocols",)
 
 
