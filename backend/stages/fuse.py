@@ -94,12 +94,11 @@ class FuseSettings:
     most_vertices: int = 2_000_000
     """Up to so many, the search trees of all scans are held at once (0.8 GB)."""
     arm_offset_m: tuple[float, float] = (0.035, 0.06)
-    """What follows shoulders and elbows fades between these distances from the template: no sleeve
-    is as wide, but a strip of the trunk taken for the arm beside it is."""
+    """Arms fade between these distances from the template: trunk taken for arm is farther off."""
     carve_margin_m: tuple[float, float] = (0.005, 0.02)
     """Outside the person in a photo: from here air, and surely. Fitted poses are off by as much."""
     carve_depth_m: float = 0.015
-    """The template loses at most this much: a wrong pose must not cost a limb."""
+    """The template loses at most this much, and nothing of its hands: no pose may cost a limb."""
     carve_detour_m: tuple[float, float] = (0.03, 0.08)
     """A scan and the template must carry a sample to the same place in the photo."""
     foot_joints: tuple[int, ...] = (7, 8, 10, 11)
@@ -346,8 +345,9 @@ def _carve(
     closest = known.body.closest_points(points, settings.observe.carve_reach_m)
     on_body = partial(interpolate_at, closest, template.faces)
     on_foot = on_body(template.weights[:, list(settings.foot_joints)]).sum(1)
+    on_hand = on_body(template.weights[:, list(settings.observe.template_joints)]).sum(1)
     depth = settings.carve_depth_m * (1 - on_foot) + settings.foot_depth_m * on_foot
-    may_go = smoothstep(volumes[0, samples] / depth, -1.0, -1 / 3)
+    may_go = smoothstep(volumes[0, samples] / depth, -1.0, -1 / 3) * (1 - on_hand)
     some = torch.nonzero(may_go > 0)[:, 0]
     for number, witness in enumerate(known.witnesses):
         report(STAGE, number / len(known.witnesses))

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from backend.geometry.observer import ObserverRules
+from backend.geometry.observer import WRISTS_AND_FINGERS, ObserverRules
 from backend.geometry.remesh import is_manifold
 from backend.geometry.signed_distance import SurfaceQuery
 from backend.stages.canonicalize import CanonicalizeSettings, canonicalize
@@ -127,3 +127,16 @@ def test_what_another_photo_sees_as_air_is_taken_away(
     together = fuse([wrong, *right], template, COARSE, report=quiet)
     assert alone.vertices[:, 2].max() > template.vertices[chest, 2].max() + 0.09
     assert distance_mm(together, template).quantile(0.99) < 40
+
+
+def test_hands_that_no_photo_shows_in_their_place_survive(
+    template: SkinnedMesh, scan_of: Callable[..., Scan]
+) -> None:
+    is_hand = template.weights[:, list(WRISTS_AND_FINGERS)].sum(1) > 0.5
+    kept = ~is_hand[template.faces].all(1)
+    handless = replace(template, faces=template.faces[kept])
+    fused = fuse(
+        [scan_of(handless, {}, yaw) for yaw in (0.0, 1.57)], template, COARSE, report=quiet
+    )
+    lost = SurfaceQuery(fused.vertices, fused.faces).closest_points(template.vertices[is_hand], 0.5)
+    assert lost.distance.mean() < 0.25 * COARSE.voxel_m
