@@ -18,6 +18,8 @@ HUE_STEP = 0.25
 """Skin in light and shade differs less than this in log r and log b relative to log g …"""
 SHADE_STEP = 1.0
 """… and less than this in log g."""
+ONE_HALF = 0.1
+"""What the half of the face that a photo shows better counts, against the other."""
 
 
 def sides_of_parts(
@@ -84,3 +86,22 @@ def is_skin(colours: Float[Tensor, "*N 3"], tone: Float[Tensor, " 3"]) -> Bool[T
     ratio = (colours.clamp(min=1e-3) / tone.clamp(min=1e-3)).log()
     hue = (ratio[..., [0, 2]] - ratio[..., [1]]).abs().amax(-1)
     return (hue < HUE_STEP) & (ratio[..., 1].abs() < SHADE_STEP)
+
+
+def face_from_one_photo(
+    scores: Float[Tensor, "P V"], is_face: Bool[Tensor, " V"], sideways: Float[Tensor, " V"]
+) -> Float[Tensor, "P V"]:
+    """Let the photo that shows the face best have all of it that it shows.
+
+    Eyes and mouths of two photos never lie on each other. Both halves count: from half aside, one
+    is seen best of all, and the other has to come from elsewhere.
+
+    Args:
+        scores: How well each photo shows the vertex; 0 = not at all.
+        is_face: Which vertices count.
+        sideways: From the middle of the face, towards either side.
+    """
+    halves = torch.stack([scores[:, is_face & (sideways * side > 0)].sum(1) for side in (-1, 1)])
+    best = (halves.amin(0) + ONE_HALF * halves.amax(0)).argmax()
+    others = torch.arange(len(scores), device=scores.device)[:, None] != best
+    return torch.where(others & is_face & (scores[best] > 0), 0.0, scores)

@@ -17,9 +17,6 @@ from backend.geometry.smoothness import fill_attributes
 from backend.render.rasterizer import Raster, mask_iou, rasterize
 from backend.types import SkinnedMesh, View
 
-ONE_HALF = 0.1
-"""What the half of the face that a photo shows better counts, against the other."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextureSettings:
@@ -111,7 +108,7 @@ def texture(
     is_face = colour_regions.face_vertices(normals, surface.weights)
     region = colour_regions.sides_of_parts(normals, surface.weights)
     scores = scores * colour_blend.standing(scores, region) ** settings.region_power
-    scores = _face_from_one_photo(scores, is_face, surface.vertices[:, 0])
+    scores = colour_regions.face_from_one_photo(scores, is_face, surface.vertices[:, 0])
     is_hand = colour_regions.hand_vertices(surface.weights)
     skin = colour_regions.skin_tone(
         colours, scores, surface.vertices, normals, weights=surface.weights
@@ -170,20 +167,6 @@ def sight(
         score=torch.where(is_shown, score, 0.0),
         is_doubtful=before & ~is_shown & (view.mask[row, column] > 0.5),
     )
-
-
-def _face_from_one_photo(
-    scores: Float[Tensor, "P V"], is_face: Bool[Tensor, " V"], sideways: Float[Tensor, " V"]
-) -> Float[Tensor, "P V"]:
-    """Let the photo that shows the face best have all of it that it shows.
-
-    Eyes and mouths of two photos never lie on each other. Both halves count: from half aside, one
-    is seen best of all, and the other has to come from elsewhere.
-    """
-    halves = torch.stack([scores[:, is_face & (sideways * side > 0)].sum(1) for side in (-1, 1)])
-    best = (halves.amin(0) + ONE_HALF * halves.amax(0)).argmax()
-    others = torch.arange(len(scores), device=scores.device)[:, None] != best
-    return torch.where(others & is_face & (scores[best] > 0), 0.0, scores)
 
 
 def _blend(

@@ -65,3 +65,10 @@ def test_nobody_seen_has_no_skin_tone() -> None:
 def test_skin_in_shade_is_skin_but_denim_and_black_are_not() -> None:
     colours = torch.stack([TONE, 0.6 * TONE, torch.tensor([0.2, 0.3, 0.5]), 0.1 * TONE])
     assert colour_regions.is_skin(colours, TONE).tolist() == [True, True, False, False]
+
+
+def test_a_face_seen_whole_goes_before_one_seen_well_from_aside() -> None:
+    sideways, is_face = torch.tensor([-1.0, 1.0]), torch.tensor([True, True])
+    whole, aside = [0.4, 0.4], [0.1, 0.9]
+    kept = colour_regions.face_from_one_photo(torch.tensor([whole, aside]), is_face, sideways)
+    assert torch.equal(kept, torch.tensor([whole, [0.0, 0.0]]))

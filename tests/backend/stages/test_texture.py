@@ -8,7 +8,7 @@ import torch
 from backend.geometry.colour_regions import hand_vertices
 from backend.geometry.skinning import pose
 from backend.render.rasterizer import interpolate, rasterize
-from backend.stages.texture import TextureSettings, _face_from_one_photo, sight, texture
+from backend.stages.texture import TextureSettings, sight, texture
 from backend.types import Camera, Landmarks, SkinnedMesh, View
 
 SIDE = 41
@@ -176,10 +176,3 @@ def test_face_comes_from_one_photo(template: SkinnedMesh, bones_of: Bones, camer
     is_head = template.weights[:, [15, 22, 23, 24]].sum(1) > 0.5
     nose = is_head & seen & (template.vertices[:, 2] > template.vertices[is_head, 2].max() - 0.05)
     assert float((found[nose] - 0.6).abs().quantile(0.99)) < 0.01
-
-
-def test_a_face_seen_whole_goes_before_one_seen_well_from_aside() -> None:
-    sideways, is_face = torch.tensor([-1.0, 1.0]), torch.tensor([True, True])
-    whole, aside = [0.4, 0.4], [0.1, 0.9]
-    kept = _face_from_one_photo(torch.tensor([whole, aside]), is_face, sideways)
-    assert torch.equal(kept, torch.tensor([whole, [0.0, 0.0]]))
