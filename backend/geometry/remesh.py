@@ -22,6 +22,8 @@ STEP = 1.15
 """Ratio of two tolerances where the mesh is simplified step by step."""
 LONG_EDGE_M = 1.0
 """Beyond this a longest edge is no limit for a person."""
+RAGGED = 0.8
+"""Share of the budget that a ragged surface takes before its long edges are split."""
 ENOUGH = 0.9
 """Share of the budget at which the search ends."""
 
@@ -77,11 +79,14 @@ def decimate(
     if len(faces) <= face_budget:
         return vertices, faces
     solid = _solid(vertices, faces)
-    while (simplified := _simplify_to_budget(solid, face_budget, max_edge_m)) is None:
-        if math.isinf(max_edge_m):
-            simplified = _simplify_step_by_step(solid, face_budget)
-            break
+    simplified = _simplify_to_budget(solid, face_budget, max_edge_m)
+    if simplified is None and math.isfinite(max_edge_m) and _is_ragged(solid, face_budget):
+        solid = _simplify_step_by_step(solid, round(RAGGED * face_budget))
+    while simplified is None and math.isfinite(max_edge_m):
         max_edge_m = 1.25 * max_edge_m if max_edge_m < LONG_EDGE_M else math.inf
+        simplified = _simplify_to_budget(solid, face_budget, max_edge_m)
+    if simplified is None:
+        simplified = _simplify_step_by_step(solid, face_budget)
     mesh = simplified.to_mesh64()
     points = torch.from_numpy(np.array(mesh.vert_properties[:, :3]))
     corners = torch.from_numpy(np.array(mesh.tri_verts).astype(np.int64))
@@ -115,6 +120,11 @@ def _simplify_to_budget(solid: Manifold, face_budget: int, max_edge_m: float) ->
         else:
             guess = min(max(wanted, 0.9 * low + 0.1 * high), 0.1 * low + 0.9 * high)
     return best
+
+
+def _is_ragged(solid: Manifold, face_budget: int) -> bool:
+    """Return whether no single tolerance meets the budget."""
+    return solid.simplify(TOLERANCE_RANGE_M[1]).num_tri() > face_budget
 
 
 def _simplify_step_by_step(solid: Manifold, face_budget: int) -> Manifold:

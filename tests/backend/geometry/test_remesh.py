@@ -1,3 +1,4 @@
+import math
 from typing import Any
 
 import pytest
@@ -67,3 +68,14 @@ def test_a_ragged_surface_meets_a_small_budget_all_the_same(sphere: tuple[Tensor
     vertices, faces = decimate(ragged, sphere[1], 60)
     assert 0 < len(faces) <= 60
     assert is_manifold(vertices, faces)
+
+
+def test_long_edges_of_a_ragged_surface_are_split_too(sphere: tuple[Tensor, Tensor]) -> None:
+    generator = torch.Generator().manual_seed(1)
+    ragged = sphere[0] * (1 + 0.5 * torch.rand(len(sphere[0]), 1, generator=generator))
+    longest = []
+    for max_edge_m in (math.inf, 0.8):
+        vertices, faces = decimate(ragged, sphere[1], 300, max_edge_m=max_edge_m)
+        assert len(faces) <= 300
+        longest.append((vertices[faces] - vertices[faces.roll(1, dims=1)]).norm(dim=-1).max())
+    assert longest[1] < 1.01 * 1.25 < longest[0]
