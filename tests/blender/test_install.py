@@ -16,7 +16,7 @@ MODULE = "bl_ext.user_default.photo_avatar"
 USER_FOLDER = Path(os.environ["BLENDER_USER_RESOURCES"])
 ZIP = os.environ["EXTENSION_ZIP"]
 EXIT_S = 5.0
-STARTUP_RATIO = 0.8
+STARTUP_RATIO = 0.6
 """Of processor time, to what Blender's own modules take: seconds differ between machines."""
 INSTALL = f"""
 import sys, time
