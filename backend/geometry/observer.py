@@ -47,9 +47,6 @@ class ObserverRules:
     """What follows these joints stays the template's: fingers are finer than what photos of whole
     people show (the paper's thresholds have the same effect on hands)."""
     arm_joints: tuple[int, ...] = (16, 17, 18, 19)
-    sure_confidence: float = 0.9
-    """Only behind what is trusted more is there no air: at the borders of a scan the template comes
-    through, and a pocket that ended there would be a step."""
     carve_reach_m: float = 0.15
     """A scan can tell air from person up to this distance from its surface."""
 
@@ -100,10 +97,10 @@ class Observer:
         self.corners = torch.stack([found.amin(0), found.amax(0)]) if len(found) else found
         """Of the box around what is trusted in the bind pose; none if nothing is."""
         on_arm = mesh.weights[:, list(rules.arm_joints)].sum(1)
-        is_sure = self.is_trusted & (scan.confidence > rules.sure_confidence)
-        wide = torch.nonzero(is_sure & (on_arm < 0.5))[:, 0]
+        wide = torch.nonzero(self.is_trusted & (on_arm < 0.5))[:, 0]
         self.wide_bind = scan.bind_vertices[wide]
-        """Surely trusted vertices of trunk, legs and head, bind pose."""
+        """Trusted vertices of trunk, legs and head, bind pose."""
+        self.wide_confidence = scan.confidence[wide]
         # n' = B^-T n for v' = B v, so the normal in the bind pose is Bᵀ n'.
         turns = affine_rows(mesh.weights[wide], scan.camera_from_bind).unflatten(1, (3, 4))[..., :3]
         turned = torch.einsum("vij,vi->vj", turns, vertex_normals(mesh.vertices, mesh.faces)[wide])

@@ -1,14 +1,85 @@
 """The space between an open surface and what lies behind it."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from backend.geometry.blending import smoothstep
+from backend.geometry.closed_parts import ClosedParts
 from backend.geometry.grid import Grid, coarsened, refined, sample_positions
 from backend.geometry.nearest import nearest_vertices
+from backend.geometry.observer import Observer
 
 MOST_VERTICES = 1_000_000
 """Of many photos' surfaces every so many vertices are taken: they lie denser than needed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PocketRules:
+    """Where there is no air behind what was seen: it is the outside of a solid."""
+
+    max_depth_m: float = 0.15
+    """Air up to this deep behind observed cloth is filled."""
+    min_cosine: float = 0.75
+    """Only straight behind the surface (41°); beside its border, under an arm, air stays air."""
+    border_sinking_m: float = 0.03
+    """At the borders of scans, close to the template, air is filled from this depth on only."""
+    voxel_m: float = 0.02
+    """Pockets are found on samples this far apart."""
+
+
+def pockets_behind(
+    observers: Sequence[Observer], body: ClosedParts, grid: Grid, rules: PocketRules
+) -> Float[Tensor, " M"]:
+    """Return the distance to what lies behind the scans' surfaces of trunk and legs, at samples.
+
+    Args:
+        observers: Of all scans.
+        body: The template.
+        grid: In the bind pose.
+        rules: See there.
+    """
+    vertices = torch.cat([observer.wide_bind for observer in observers])
+    normals = torch.cat([observer.wide_normals for observer in observers])
+    confidence = torch.cat([observer.wide_confidence for observer in observers])
+    step = -(-len(vertices) // MOST_VERTICES) or 1
+    vertices, normals, confidence = vertices[::step], normals[::step], confidence[::step]
+    clearance = body.closest_points(vertices, 2 * rules.border_sinking_m).distance
+    sunk = sunk_at_borders(vertices, normals, confidence, clearance, depth_m=rules.border_sinking_m)
+    stride = max(1, round(rules.voxel_m / grid.voxel_m))
+    coarse = coarsened(grid, stride)
+    points = sample_positions(coarse, torch.arange(coarse.size, device=vertices.device))
+    distance = pocket_distance(
+        points, sunk, normals, max_distance_m=rules.max_depth_m, min_cosine=rules.min_cosine
+    )
+    return refined(distance, coarse, grid, stride)
+
+
+def sunk_at_borders(
+    vertices: Float[Tensor, "V 3"],
+    normals: Float[Tensor, "V 3"],
+    confidence: Float[Tensor, " V"],
+    clearance: Float[Tensor, " V"],
+    *,
+    depth_m: float,
+) -> Float[Tensor, "V 3"]:
+    """Return the surface from which on no air is left: sunk at borders close to the template.
+
+    Where trust fades the template comes through, and a pocket above it that ended would be a step.
+
+    Args:
+        vertices: Of an oriented surface, which may be open.
+        normals: Unit, outward.
+        confidence: 0 at the surface's borders.
+        clearance: Distance to the template, metres.
+        depth_m: By which the surface sinks where it ends; farther than twice this from the template
+            there is nothing to pass over to.
+    """
+    depth = depth_m * (1 - confidence) * (1 - smoothstep(clearance, depth_m, 2 * depth_m))
+    return vertices - depth[:, None] * normals
 
 
 def pocket_distance(
@@ -38,23 +109,3 @@ def pocket_distance(
     cosine = torch.where(nearest.found, cosine, -1.0).mean(1)
     distance = nearest.distance[:, 0].clamp(max=max_distance_m)
     return torch.where(cosine > min_cosine, -distance, distance)
-
-
-def pocket_volume(
-    vertices: Float[Tensor, "V 3"],
-    normals: Float[Tensor, "V 3"],
-    grid: Grid,
-    *,
-    stride: int,
-    max_distance_m: float,
-    min_cosine: float,
-) -> Float[Tensor, " M"]:
-    """Return `pocket_distance` at the samples of a grid, measured at every `stride`-th alone."""
-    step = -(-len(vertices) // MOST_VERTICES) or 1
-    vertices, normals = vertices[::step], normals[::step]
-    coarse = coarsened(grid, stride)
-    points = sample_positions(coarse, torch.arange(coarse.size, device=vertices.device))
-    distance = pocket_distance(
-        points, vertices, normals, max_distance_m=max_distance_m, min_cosine=min_cosine
-    )
-    return refined(distance, coarse, grid, stride)

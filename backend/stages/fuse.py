@@ -34,7 +34,7 @@ from backend.geometry.isosurface import marching_cubes
 from backend.geometry.nearest import interpolate_at
 from backend.geometry.observer import Observer, ObserverRules, Witnesses
 from backend.geometry.paper_fusion import PaperFusion
-from backend.geometry.pockets import pocket_volume
+from backend.geometry.pockets import PocketRules, pockets_behind
 from backend.geometry.reparametrisation import Way, reparametrised
 from backend.geometry.settling import settled
 from backend.geometry.signed_distance import Volume
@@ -67,12 +67,7 @@ class FuseSettings:
     """All is measured on every so many samples first; on the others near the surface alone."""
     reference_quality: float = 2.0
     """Of the scan that lies closest to the template: the reference frame of the paper."""
-    pocket_m: float = 0.15
-    """Air up to this deep behind observed cloth is filled: it is the outside of a solid."""
-    pocket_cosine: float = 0.75
-    """Only straight behind the surface (41°); beside its border, under an arm, air stays air."""
-    pocket_stride: int = 4
-    """Pockets are found on every so many samples of the grid."""
+    pockets: PocketRules = field(default_factory=PocketRules)
     thickening: float = 0.25
     """Voxels outside level 0 at which the surface is meshed: thin sheets would get holes."""
     settling_steps: int = 3
@@ -253,7 +248,10 @@ def _known(
     body = ClosedParts(template.vertices, template.faces)
     distance = body.volume(coarse, settings.observe.reach_m)
     is_paper = settings.rule == "paper"
-    pockets = torch.ones_like(distance) if is_paper else _pockets(observers, coarse, settings)
+    pockets = torch.full_like(distance, settings.observe.reach_m)
+    if not is_paper:
+        behind = pockets_behind(observers, body, coarse, settings.pockets)
+        pockets = behind.clamp(-settings.observe.reach_m, settings.observe.reach_m)
     nothing = no_evidence(distance)
     layers = [distance, pockets, nothing.total, nothing.share, nothing.left]
     known = _Known(
@@ -313,21 +311,6 @@ def _fused_volume(
         near = samples_around(coarse.abs().view(known.coarse.shape) < limit, grid, stride)
         values[near] = _fused_at(sample_positions(grid, near), known, settings, report)
     return values.view(grid.shape)
-
-
-def _pockets(
-    observers: Sequence[Observer], coarse: Grid, settings: FuseSettings
-) -> Float[Tensor, " M"]:
-    """Return the distance to what lies straight behind the scans' surfaces of trunk and legs."""
-    volume = pocket_volume(
-        torch.cat([observer.wide_bind for observer in observers]),
-        torch.cat([observer.wide_normals for observer in observers]),
-        coarse,
-        stride=max(1, settings.pocket_stride // settings.coarse_stride),
-        max_distance_m=settings.pocket_m,
-        min_cosine=settings.pocket_cosine,
-    )
-    return volume.clamp(-settings.observe.reach_m, settings.observe.reach_m)
 
 
 def _carve(
