@@ -4,6 +4,7 @@ Blending is linear: the mean of matrices is the matrix of the mean weights, at 1
 in place of 55.
 """
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -19,3 +20,10 @@ def carried(rest: Float[Tensor, "N 3"], rows: Float[Tensor, "N 12"]) -> Float[Te
     """Return points moved by their own matrices."""
     matrices = rows.unflatten(1, (3, 4))
     return (matrices[..., :3] * rest[:, None]).sum(-1) + matrices[..., 3]
+
+
+def shifted_rows(rows: Float[Tensor, "V 12"], shift: Float[Tensor, "V 3"]) -> Float[Tensor, "V 12"]:
+    """Return the matrices that take points, moved by `shift` at rest, where `rows` takes them."""
+    matrices = rows.unflatten(1, (3, 4))
+    moved = matrices[..., 3] - (matrices[..., :3] * shift[:, None]).sum(-1)
+    return torch.cat([matrices[..., :3], moved[..., None]], 2).flatten(1)

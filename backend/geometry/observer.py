@@ -5,13 +5,14 @@ of that scan's canonicalised surface, and measured against the *posed* surface, 
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from backend.geometry.affine_rows import affine_rows, carried
+from backend.geometry.affine_rows import affine_rows, carried, shifted_rows
 from backend.geometry.blending import smoothstep
 from backend.geometry.evidence import Evidence, no_evidence
 from backend.geometry.nearest import interpolate_at
@@ -79,6 +80,25 @@ class Outside:
     """In the photo's pose."""
     of_template: Float[Tensor, " N"]
     """Share of bones that stay the template's."""
+    spread: Float[Tensor, " N"]
+    """How far apart the bones that may be right move the points, metres."""
+
+    def share(self, margin_m: tuple[float, float]) -> Float[Tensor, " N"]:
+        """Return how surely points are air: from which distance on, and from which for sure.
+
+        Where other bones may be right, the photo shows the point elsewhere: by so much farther
+        from the person it must lie.
+        """
+        return smoothstep(self.distance - self.spread, *margin_m)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenSurface:
+    """Part of a scan in the bind pose, body frame, metres."""
+
+    vertices: Float[Tensor, "V 3"]
+    normals: Float[Tensor, "V 3"]
+    confidence: Float[Tensor, " V"]
 
 
 class Observer:
@@ -89,22 +109,55 @@ class Observer:
         self.scan = scan
         self.rating = rating
         self.rules = rules
-        self.quality = _quality(scan, rules)
+        self.spread = _spread(scan, rules.softening_m)
+        """How far apart the bones that may be right move each vertex, metres."""
         self.of_template = mesh.weights[:, list(rules.template_joints)].sum(1)
         """Share of bones that stay the template's."""
         self.is_trusted = (scan.confidence > 0) & (self.of_template < 0.5)
-        found = scan.bind_vertices[self.is_trusted]
-        self.corners = torch.stack([found.amin(0), found.amax(0)]) if len(found) else found
+        self.shift = torch.zeros_like(scan.bind_vertices)
+        """Metres in the bind pose, by which the scan is moved to agree with the others."""
+
+    def moved(self, shift: Float[Tensor, "V 3"]) -> "Observer":
+        """Return the observer of the same scan, moved so far in the bind pose."""
+        other = copy(self)
+        other.shift = self.shift + shift
+        return other
+
+    @property
+    def bind(self) -> Float[Tensor, "V 3"]:
+        """Where the scan's vertices lie in the bind pose, metres."""
+        return self.scan.bind_vertices + self.shift
+
+    @property
+    def faces(self) -> Int[Tensor, "F 3"]:
+        """Those that are trusted in the bind pose."""
+        faces = self.scan.posed.mesh.faces
+        return faces[self.is_trusted[faces].all(1)]
+
+    @property
+    def trust(self) -> Float[Tensor, " V"]:
+        """s₀² / (s₀² + s²), s the spread of the bones that may be right."""
+        return 1 / (1 + (self.spread / self.rules.spread_m).square())
+
+    @property
+    def corners(self) -> Float[Tensor, "C 3"]:
         """Of the box around what is trusted in the bind pose; none if nothing is."""
-        on_arm = mesh.weights[:, list(rules.arm_joints)].sum(1)
+        found = self.bind[self.is_trusted]
+        return torch.stack([found.amin(0), found.amax(0)]) if len(found) else found
+
+    def trunk_and_legs(self) -> OpenSurface:
+        """Return what is trusted of trunk, legs and head."""
+        mesh, scan = self.scan.posed.mesh, self.scan
+        on_arm = mesh.weights[:, list(self.rules.arm_joints)].sum(1)
         wide = torch.nonzero(self.is_trusted & (on_arm < 0.5))[:, 0]
-        self.wide_bind = scan.bind_vertices[wide]
-        """Trusted vertices of trunk, legs and head, bind pose."""
-        self.wide_confidence = scan.confidence[wide]
         # n' = B^-T n for v' = B v, so the normal in the bind pose is Bᵀ n'.
         turns = affine_rows(mesh.weights[wide], scan.camera_from_bind).unflatten(1, (3, 4))[..., :3]
         turned = torch.einsum("vij,vi->vj", turns, vertex_normals(mesh.vertices, mesh.faces)[wide])
-        self.wide_normals = torch.nn.functional.normalize(turned, dim=-1)
+        return OpenSurface(
+            vertices=self.bind[wide],
+            normals=torch.nn.functional.normalize(turned, dim=-1),
+            confidence=scan.confidence[wide],
+        )
 
 
 class Witness:
@@ -119,30 +172,30 @@ class Witness:
         self.scan = scan
         self.rating = observer.rating
         self._rules = rules
-        self.faces = mesh.faces[observer.is_trusted[mesh.faces].all(1)]
-        """Those that are trusted in the bind pose."""
+        self.faces = observer.faces
         self._surface = SurfaceQuery(mesh.vertices, mesh.faces)
-        self._canonical = SurfaceQuery(scan.bind_vertices, self.faces)
+        self._canonical = SurfaceQuery(observer.bind, self.faces)
         normals = vertex_normals(mesh.vertices, mesh.faces)
-        rows = affine_rows(mesh.weights, scan.camera_from_bind)
-        shares = torch.stack([observer.of_template, observer.quality], 1)
+        rows = shifted_rows(affine_rows(mesh.weights, scan.camera_from_bind), observer.shift)
+        shares = torch.stack([observer.of_template, observer.spread, observer.trust], 1)
         self._of_bind = torch.cat([rows, shares], 1)
         front = scan.posed.is_front[:, None]
         self._of_surface = torch.cat(
-            [mesh.vertices, normals, scan.bind_vertices, scan.confidence[:, None], front], 1
+            [mesh.vertices, normals, observer.bind, scan.confidence[:, None], front], 1
         )
 
     def outside(self, points: Float[Tensor, "N 3"]) -> Outside:
         """Return how far points lie outside the posed person."""
         reach = self._rules.carve_reach_m
         here = self._canonical.closest_points(points, reach)
-        posed, of_template, _ = self._carried(points, here)
+        posed, (of_template, spread, _) = self._carried(points, here)
         distance = self._surface.signed_distance(posed, reach)
         is_outside = here.found & (distance > 0) & (distance < reach)
         return Outside(
             distance=torch.where(is_outside, distance, 0.0),
             posed=posed,
             of_template=of_template,
+            spread=spread,
         )
 
     def observe(self, points: Float[Tensor, "N 3"]) -> Observation:
@@ -154,7 +207,7 @@ class Witness:
         rules = self._rules
         at, here = _found(self._canonical.closest_points(points, rules.reach_m))
         points = points[at]
-        posed, of_template, quality = self._carried(points, here)
+        posed, (of_template, _, trust) = self._carried(points, here)
         there = self._surface.closest_points(posed, 2 * rules.reach_m)
         found = interpolate_at(there, self.scan.posed.mesh.faces, self._of_surface)
         surface, normal, bind = found[:, :9].split(3, dim=1)
@@ -171,17 +224,17 @@ class Witness:
             at=at,
             distance=side * there.distance.clamp(max=rules.reach_m),
             influence=torch.where(there.found, influence, 0.0),
-            quality=self.rating * quality * (is_front + (1 - is_front) * rules.back_quality),
+            quality=self.rating * trust * (is_front + (1 - is_front) * rules.back_quality),
             here=here,
             there=there,
         )
 
     def _carried(
         self, points: Float[Tensor, "N 3"], here: ClosestPoints
-    ) -> tuple[Float[Tensor, "N 3"], Float[Tensor, " N"], Float[Tensor, " N"]]:
-        """Return points in the photo's pose, their share of the template's bones, and quality."""
+    ) -> tuple[Float[Tensor, "N 3"], Float[Tensor, "3 N"]]:
+        """Return points in the photo's pose; their share of the template's bones, spread, trust."""
         found = interpolate_at(here, self.faces, self._of_bind)
-        return carried(points, found[:, :12]), found[:, 12], found[:, 13]
+        return carried(points, found[:, :12]), found[:, 12:].T
 
 
 class Witnesses:
@@ -225,9 +278,7 @@ def _found(closest: ClosestPoints) -> tuple[Int[Tensor, " M"], ClosestPoints]:
     return at, ClosestPoints(distance=parts[0], face=parts[1], barycentric=parts[2])
 
 
-def _quality(scan: Scan, rules: ObserverRules) -> Float[Tensor, " V"]:
-    """Return s₀² / (s₀² + s²), s the spread of the bones that may be right."""
+def _spread(scan: Scan, softening_m: float) -> Float[Tensor, " V"]:
     mesh = scan.posed.mesh
-    soft = softened_weights(mesh.weights, mesh.vertices, rules.softening_m)
-    spread = pose_spread(scan.bind_vertices, soft, scan.camera_from_bind)
-    return 1 / (1 + (spread / rules.spread_m).square())
+    soft = softened_weights(mesh.weights, mesh.vertices, softening_m)
+    return pose_spread(scan.bind_vertices, soft, scan.camera_from_bind)

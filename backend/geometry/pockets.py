@@ -42,9 +42,10 @@ def pockets_behind(
         grid: In the bind pose.
         rules: See there.
     """
-    vertices = torch.cat([observer.wide_bind for observer in observers])
-    normals = torch.cat([observer.wide_normals for observer in observers])
-    confidence = torch.cat([observer.wide_confidence for observer in observers])
+    seen = [observer.trunk_and_legs() for observer in observers]
+    vertices = torch.cat([one.vertices for one in seen])
+    normals = torch.cat([one.normals for one in seen])
+    confidence = torch.cat([one.confidence for one in seen])
     step = -(-len(vertices) // MOST_VERTICES) or 1
     vertices, normals, confidence = vertices[::step], normals[::step], confidence[::step]
     clearance = body.closest_points(vertices, 2 * rules.border_sinking_m).distance

@@ -16,6 +16,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from backend.geometry.affine_rows import affine_rows, carried
+from backend.geometry.agreement import AgreementRules, agreed
 from backend.geometry.blending import smoothstep
 from backend.geometry.body_parts import FACE_JOINTS
 from backend.geometry.closed_parts import ClosedParts, mean_distances
@@ -61,6 +62,7 @@ class FuseSettings:
     """`paper`: eqs 8 and 9 as published, with hard switches; see `PAPER`."""
     voxel_m: float = 0.005
     observe: ObserverRules = field(default_factory=ObserverRules)
+    agreement: AgreementRules = field(default_factory=AgreementRules)
     max_samples: int = 30_000_000
     """Of the grid; at most four float arrays of this size are held at once (0.5 GB)."""
     coarse_stride: int = 2
@@ -118,6 +120,8 @@ def fuse(
     """
     seeing = part_of(report, 0.0, _DONE["observers"])
     observers = _observers(scans, template, settings, report=seeing)
+    if settings.rule == "blended":
+        observers = agreed(observers, settings.agreement)
     seen = torch.cat([observer.corners for observer in observers])
     grid = grid_around(
         torch.cat([template.vertices[template.faces.flatten()], seen]),
@@ -341,7 +345,7 @@ def _carve(
             # Far from the template there is nothing to agree with.
             detour = (place[part] - outside.posed).norm(dim=1) * closest.found[part]
             influence = (
-                smoothstep(outside.distance, *settings.carve_margin_m)
+                outside.share(settings.carve_margin_m)
                 * (1 - smoothstep(detour, *settings.carve_detour_m))
                 * may_go[part]
                 * (1 - outside.of_template)

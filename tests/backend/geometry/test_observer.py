@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import torch
 
 from backend.geometry.observer import Observer, ObserverRules, Witnesses
@@ -36,3 +38,25 @@ def test_a_witness_tells_the_distance_to_its_surface() -> None:
     points = torch.full((2, 3), 0.1 / 3) * torch.tensor([[1.1], [0.9]])
     seen = next(iter(witnesses)).observe(points)
     assert torch.allclose(seen.distance, torch.tensor([0.01, -0.01]) / 3**0.5, atol=1e-6)
+
+
+def test_what_may_hang_on_another_bone_is_air_only_farther_off() -> None:
+    scan = scan_of(0.1)
+    weights = torch.zeros(6, 55)
+    weights[:, :2] = 0.5
+    bones = torch.eye(4).repeat(55, 1, 1)
+    bones[0, 0, 3], bones[1, 0, 3] = 0.02, -0.02
+    torn = replace(
+        scan,
+        posed=replace(scan.posed, mesh=replace(scan.posed.mesh, weights=weights)),
+        camera_from_bind=bones,
+    )
+    points = torch.tensor([[0.13, 0.0, 0.0], [0.1, 0.0, 0.0]])
+    shares = [
+        next(iter(Witnesses([Observer(one, 1.0, ObserverRules())], most_vertices=0)))
+        .outside(points)
+        .share((0.005, 0.02))
+        for one in (scan, torn)
+    ]
+    assert torch.allclose(shares[0], torch.tensor([1.0, 0.0]))
+    assert 0 < shares[1][0] < 0.9
