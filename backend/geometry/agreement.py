@@ -59,7 +59,7 @@ class _Samples:
     vertices: Float[Tensor, "S 3"]
     normals: Float[Tensor, "S 3"]
     pull: Float[Tensor, " S"]
-    """Σ_q t_q: how much all scans are trusted here; the own one from the start."""
+    """Σ_q t_q: the weight of all scans here; the own one from the start."""
     ahead: Float[Tensor, " S"]
     """Σ_q t_q n · (c_q − x), c_q the closest point of scan q; borders pull along the surface."""
     own: Float[Tensor, " S"]
@@ -69,13 +69,13 @@ def _brought_closer(observers: Sequence[Observer], rules: AgreementRules) -> lis
     samples = [_samples(observer, rules.samples) for observer in observers]
     for number, other in enumerate(observers):
         surface = SurfaceQuery(other.bind, other.faces)
-        trust = (other.trust * other.scan.confidence)[:, None]
-        values = torch.cat([other.bind, vertex_normals(other.bind, other.faces), trust], 1)
+        normals = vertex_normals(other.bind, other.faces)
+        values = torch.cat([other.bind, normals, other.weight[:, None]], 1)
         for mine in (one for k, one in enumerate(samples) if k != number):
             closest = surface.closest_points(mine.vertices, rules.reach_m)
-            place, normal, there = interpolate_at(closest, other.faces, values).split((3, 3, 1), 1)
+            place, normal, weight = interpolate_at(closest, other.faces, values).split((3, 3, 1), 1)
             cosine = torch.cosine_similarity(normal, mine.normals)
-            pull = there[:, 0] * (closest.found & (cosine > rules.min_cosine))
+            pull = weight[:, 0] * (closest.found & (cosine > rules.min_cosine))
             mine.pull.add_(pull)
             ahead = ((place - mine.vertices) * mine.normals).sum(1)
             mine.ahead.add_(pull * ahead)
@@ -89,7 +89,7 @@ def _samples(observer: Observer, count: int) -> _Samples:
     trusted = torch.nonzero(observer.is_trusted)[:, 0]
     index = trusted[:: -(-len(trusted) // count) or 1]
     vertices = observer.bind[index]
-    own = (observer.trust * observer.scan.confidence)[index]
+    own = observer.weight[index]
     return _Samples(
         index=index,
         vertices=vertices,

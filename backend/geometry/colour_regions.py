@@ -21,6 +21,9 @@ SHADE_STEP = 1.0
 ONE_HALF = 0.1
 """What the half of the face that a photo shows better counts, against the other."""
 
+FROM_THE_FRONT = 0.5
+"""A photo shows the face from the front if of its lesser half it shows this share of the other."""
+
 
 def sides_of_parts(
     normals: Float[Tensor, "V 3"], weights: Float[Tensor, "V J"]
@@ -91,9 +94,10 @@ def is_skin(colours: Float[Tensor, "*N 3"], tone: Float[Tensor, " 3"]) -> Bool[T
 def face_from_one_photo(
     scores: Float[Tensor, "P V"], is_face: Bool[Tensor, " V"], sideways: Float[Tensor, " V"]
 ) -> Float[Tensor, "P V"]:
-    """Let the photo that shows the face best have all of it that it shows.
+    """Let the photo that shows the face best have all of it that it shows, or the whole of it.
 
-    Eyes and mouths of two photos never lie on each other. Both halves count: from half aside, one
+    Eyes and mouths of two photos never lie on each other: what a photo from the front leaves out
+    at the temples, another would fill with a second eye. Both halves count: from half aside, one
     is seen best of all, and the other has to come from elsewhere.
 
     Args:
@@ -103,5 +107,6 @@ def face_from_one_photo(
     """
     halves = torch.stack([scores[:, is_face & (sideways * side > 0)].sum(1) for side in (-1, 1)])
     best = (halves.amin(0) + ONE_HALF * halves.amax(0)).argmax()
+    shows_both = halves[:, best].amin() > FROM_THE_FRONT * halves[:, best].amax()
     others = torch.arange(len(scores), device=scores.device)[:, None] != best
-    return torch.where(others & is_face & (scores[best] > 0), 0.0, scores)
+    return torch.where(others & is_face & (shows_both | (scores[best] > 0)), 0.0, scores)

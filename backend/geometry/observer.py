@@ -140,6 +140,13 @@ class Observer:
         return 1 / (1 + (self.spread / self.rules.spread_m).square())
 
     @property
+    def weight(self) -> Float[Tensor, " V"]:
+        """Of each vertex against those of other scans."""
+        is_front = self.scan.posed.is_front.to(self.spread)
+        shown = is_front + (1 - is_front) * self.rules.back_quality
+        return self.rating * shown * self.trust * self.scan.confidence
+
+    @property
     def corners(self) -> Float[Tensor, "C 3"]:
         """Of the box around what is trusted in the bind pose; none if nothing is."""
         found = self.bind[self.is_trusted]

@@ -14,8 +14,8 @@ from backend.types import Camera, PosedSurface, SkinnedMesh, SurfaceMaps
 class ReconstructSettings:
     """How the two depth maps become a surface."""
 
-    thickness_m: float = 0.002
-    """Least distance from front to back, so that no two sheets coincide."""
+    thickness_m: float = 0.003
+    """Least distance from front to back: as thick as cloth; no two sheets coincide."""
     max_slope: float = 6.7
     """Depth over breadth above which a face is a wall between two parts of the body: a step of
     3 cm on a pixel of 4.5 mm, stated as an angle (81°) so that it holds at every resolution."""

@@ -72,3 +72,13 @@ def test_a_face_seen_whole_goes_before_one_seen_well_from_aside() -> None:
     whole, aside = [0.4, 0.4], [0.1, 0.9]
     kept = colour_regions.face_from_one_photo(torch.tensor([whole, aside]), is_face, sideways)
     assert torch.equal(kept, torch.tensor([whole, [0.0, 0.0]]))
+
+
+def test_what_a_photo_from_the_front_leaves_out_of_the_face_stays_out() -> None:
+    is_face, sideways = torch.tensor([True] * 4), torch.tensor([-1.0, -2.0, 1.0, 2.0])
+    front, aside = [0.6, 0.0, 0.6, 0.5], [0.0, 0.0, 0.5, 0.9]
+    other = [0.1, 0.2, 0.05, 0.0]
+    kept = colour_regions.face_from_one_photo(torch.tensor([front, other]), is_face, sideways)
+    assert torch.equal(kept, torch.tensor([front, [0.0] * 4]))
+    kept = colour_regions.face_from_one_photo(torch.tensor([aside, other]), is_face, sideways)
+    assert torch.equal(kept[1], torch.tensor([0.1, 0.2, 0.0, 0.0]))
