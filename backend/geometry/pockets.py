@@ -7,7 +7,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from backend.geometry.blending import smoothstep
 from backend.geometry.closed_parts import ClosedParts
 from backend.geometry.grid import Grid, coarsened, refined, sample_positions
 from backend.geometry.nearest import nearest_vertices
@@ -25,8 +24,11 @@ class PocketRules:
     """Air up to this deep behind observed cloth is filled."""
     min_cosine: float = 0.75
     """Only straight behind the surface (41°); beside its border, under an arm, air stays air."""
-    border_sinking_m: float = 0.03
-    """At the borders of scans, close to the template, air is filled from this depth on only."""
+    sure_confidence: float = 0.9
+    """Only behind what is trusted more is there no air: at the borders of a scan the template comes
+    through, and a pocket that ended there would be a step …"""
+    far_m: float = 0.06
+    """… but farther off there is no template to pass over to: a hem is whole."""
     voxel_m: float = 0.02
     """Pockets are found on samples this far apart."""
 
@@ -46,41 +48,20 @@ def pockets_behind(
     vertices = torch.cat([one.vertices for one in seen])
     normals = torch.cat([one.normals for one in seen])
     confidence = torch.cat([one.confidence for one in seen])
-    step = -(-len(vertices) // MOST_VERTICES) or 1
-    vertices, normals, confidence = vertices[::step], normals[::step], confidence[::step]
-    clearance = body.closest_points(vertices, 2 * rules.border_sinking_m).distance
-    sunk = sunk_at_borders(vertices, normals, confidence, clearance, depth_m=rules.border_sinking_m)
+    is_near = body.closest_points(vertices, rules.far_m).found
+    kept = torch.nonzero((confidence > rules.sure_confidence) | ~is_near)[:, 0]
+    kept = kept[:: -(-len(kept) // MOST_VERTICES) or 1]
     stride = max(1, round(rules.voxel_m / grid.voxel_m))
     coarse = coarsened(grid, stride)
     points = sample_positions(coarse, torch.arange(coarse.size, device=vertices.device))
     distance = pocket_distance(
-        points, sunk, normals, max_distance_m=rules.max_depth_m, min_cosine=rules.min_cosine
+        points,
+        vertices[kept],
+        normals[kept],
+        max_distance_m=rules.max_depth_m,
+        min_cosine=rules.min_cosine,
     )
     return refined(distance, coarse, grid, stride)
-
-
-def sunk_at_borders(
-    vertices: Float[Tensor, "V 3"],
-    normals: Float[Tensor, "V 3"],
-    confidence: Float[Tensor, " V"],
-    clearance: Float[Tensor, " V"],
-    *,
-    depth_m: float,
-) -> Float[Tensor, "V 3"]:
-    """Return the surface from which on no air is left: sunk at borders close to the template.
-
-    Where trust fades the template comes through, and a pocket above it that ended would be a step.
-
-    Args:
-        vertices: Of an oriented surface, which may be open.
-        normals: Unit, outward.
-        confidence: 0 at the surface's borders.
-        clearance: Distance to the template, metres.
-        depth_m: By which the surface sinks where it ends; farther than twice this from the template
-            there is nothing to pass over to.
-    """
-    depth = depth_m * (1 - confidence) * (1 - smoothstep(clearance, depth_m, 2 * depth_m))
-    return vertices - depth[:, None] * normals
 
 
 def pocket_distance(

@@ -2,7 +2,7 @@
 
 import torch
 
-from backend.geometry.pockets import pocket_distance, sunk_at_borders
+from backend.geometry.pockets import pocket_distance
 
 
 def sheet() -> tuple[torch.Tensor, torch.Tensor]:
@@ -18,13 +18,3 @@ def test_only_what_lies_straight_behind_is_filled() -> None:
     distance = pocket_distance(points, *sheet(), max_distance_m=0.15, min_cosine=0.75)
     assert distance[0] == torch.tensor(-0.05)
     assert (distance[1:] > 0.049).all()
-
-
-def test_borders_sink_close_to_the_template_alone() -> None:
-    vertices, normals = sheet()
-    trust = (vertices[:, 0] < 0).float()
-    clearance = torch.where(vertices[:, 1] < 0, 0.01, 0.07)
-    sunk = sunk_at_borders(vertices, normals, trust, clearance, depth_m=0.03)
-    is_border = (vertices[:, 0] >= 0) & (vertices[:, 1] < 0)
-    assert torch.allclose(sunk[is_border, 2], torch.tensor(-0.03))
-    assert torch.equal(sunk[~is_border], vertices[~is_border])
