@@ -10,7 +10,7 @@ from torch import Tensor
 from backend.geometry.closed_parts import ClosedParts
 from backend.geometry.grid import Grid, coarsened, refined, sample_positions
 from backend.geometry.nearest import nearest_vertices
-from backend.geometry.observer import Observer
+from backend.geometry.observer import OpenSurface
 
 MOST_VERTICES = 1_000_000
 """Of many photos' surfaces every so many vertices are taken: they lie denser than needed."""
@@ -34,17 +34,16 @@ class PocketRules:
 
 
 def pockets_behind(
-    observers: Sequence[Observer], body: ClosedParts, grid: Grid, rules: PocketRules
+    seen: Sequence[OpenSurface], body: ClosedParts, grid: Grid, rules: PocketRules
 ) -> Float[Tensor, " M"]:
-    """Return the distance to what lies behind the scans' surfaces of trunk and legs, at samples.
+    """Return the distance to what lies behind what was seen, at samples.
 
     Args:
-        observers: Of all scans.
+        seen: Of all scans.
         body: The template.
         grid: In the bind pose.
         rules: See there.
     """
-    seen = [observer.trunk_and_legs() for observer in observers]
     vertices = torch.cat([one.vertices for one in seen])
     normals = torch.cat([one.normals for one in seen])
     confidence = torch.cat([one.confidence for one in seen])
@@ -84,6 +83,8 @@ def pocket_distance(
         max_distance_m: Farther points are not behind, and get this distance.
         min_cosine: Between the inward normal and the direction to the point.
     """
+    if len(vertices) == 0:
+        return torch.full_like(points[:, 0], max_distance_m)
     nearest = nearest_vertices(points, vertices, 8, max_distance_m)
     offset = points[:, None] - vertices[nearest.index]
     direction = torch.nn.functional.normalize(offset, dim=-1)

@@ -254,7 +254,8 @@ def _known(
     is_paper = settings.rule == "paper"
     pockets = torch.full_like(distance, settings.observe.reach_m)
     if not is_paper:
-        behind = pockets_behind(observers, body, coarse, settings.pockets)
+        seen = [observer.trunk_and_legs() for observer in observers]
+        behind = pockets_behind(seen, body, coarse, settings.pockets)
         pockets = behind.clamp(-settings.observe.reach_m, settings.observe.reach_m)
     nothing = no_evidence(distance)
     layers = [distance, pockets, nothing.total, nothing.share, nothing.left]
