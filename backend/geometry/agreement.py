@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from backend.geometry.nearest import interpolate_at, nearest_vertices
@@ -55,7 +55,6 @@ def agreed(observers: Sequence[Observer], rules: AgreementRules) -> list[Observe
 class _Samples:
     """Some vertices of a scan in the bind pose, and sums over the surfaces of all scans there."""
 
-    index: Int[Tensor, " S"]
     vertices: Float[Tensor, "S 3"]
     normals: Float[Tensor, "S 3"]
     pull: Float[Tensor, " S"]
@@ -91,7 +90,6 @@ def _samples(observer: Observer, count: int) -> _Samples:
     vertices = observer.bind[index]
     own = observer.weight[index]
     return _Samples(
-        index=index,
         vertices=vertices,
         normals=vertex_normals(observer.bind, observer.faces)[index],
         pull=own.clone(),
@@ -104,7 +102,7 @@ def _shift(
     vertices: Float[Tensor, "V 3"], samples: _Samples, rules: AgreementRules
 ) -> Float[Tensor, "V 3"]:
     """Return how far each vertex moves: the mean of the samples around it that know."""
-    if len(samples.index) == 0:
+    if len(samples.vertices) == 0:
         return torch.zeros_like(vertices)
     knows = (samples.pull > samples.own).float()[:, None]
     offset = (samples.ahead / samples.pull.clamp(min=1e-9))[:, None] * samples.normals

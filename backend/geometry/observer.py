@@ -51,6 +51,10 @@ class ObserverRules:
     carve_reach_m: float = 0.15
     """A scan can tell air from person up to this distance from its surface."""
 
+    def shown(self, is_front: Float[Tensor, " N"]) -> Float[Tensor, " N"]:
+        """Return the quality of points: of the side that the photo shows 1, of the other less."""
+        return is_front + (1 - is_front) * self.back_quality
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
@@ -142,8 +146,7 @@ class Observer:
     @property
     def weight(self) -> Float[Tensor, " V"]:
         """Of each vertex against those of other scans."""
-        is_front = self.scan.posed.is_front.to(self.spread)
-        shown = is_front + (1 - is_front) * self.rules.back_quality
+        shown = self.rules.shown(self.scan.posed.is_front.to(self.spread))
         return self.rating * shown * self.trust * self.scan.confidence
 
     @property
@@ -226,12 +229,11 @@ class Witness:
             * (1 - of_template)
         )
         side = torch.where(((posed - surface) * normal).sum(1) < 0, -1, 1)
-        is_front = found[:, 10]
         return Observation(
             at=at,
             distance=side * there.distance.clamp(max=rules.reach_m),
             influence=torch.where(there.found, influence, 0.0),
-            quality=self.rating * trust * (is_front + (1 - is_front) * rules.back_quality),
+            quality=self.rating * trust * rules.shown(found[:, 10]),
             here=here,
             there=there,
         )

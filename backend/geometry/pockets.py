@@ -36,12 +36,12 @@ class PocketRules:
 def pockets_behind(
     seen: Sequence[OpenSurface], body: ClosedParts, grid: Grid, rules: PocketRules
 ) -> Float[Tensor, " M"]:
-    """Return the distance to what lies behind what was seen, at samples.
+    """Return the distance to what lies behind what was seen at all samples, metres; inside < 0.
 
     Args:
         seen: Of all scans.
         body: The template.
-        grid: In the bind pose.
+        grid: In the bind pose, body frame.
         rules: See there.
     """
     vertices = torch.cat([one.vertices for one in seen])
